@@ -1,0 +1,1 @@
+"""Adversarial explanations of image classifiers: robust networks, and reasons read off their own attacks."""

@@ -1,0 +1,89 @@
+"""g_explain+ and g_explain-: the change of a given size that makes an image most, or least, of a class."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from app.adversarial.drives import Drive, cross_entropy
+from app.adversarial.loop import Network, Observer, perturb
+from app.adversarial.rows import Rows
+from app.adversarial.sizes import l2, rms
+from app.adversarial.stop_rules import while_below_size
+
+Direction = Literal["encourage", "discourage"]
+
+PAPER_STEPS = 35
+PAPER_OVERSHOOT = 5.0
+PAPER_RHO = 0.1
+
+SIZE_TOLERANCE = 0.05  # the loop's last steps are under 1% of rho, so a row that ends further off has not settled
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Explanations of a batch, unclamped, each row with what is needed to judge it.
+
+    Attributes:
+        perturbation: (batch, channels, height, width), d; the adversarial explanation is image + d.
+        perturbation_rms, perturbation_l2: (batch,), sizes reached.
+        probability_before, probability_after: (batch,), softmax of the target at the image and at image + d.
+        settled: bool (batch,), the RMS reached is within `SIZE_TOLERANCE` (relative) of the rho asked for.
+        goal_met: bool (batch,), settled and the probability moved in the direction asked for.
+        non_finite_step: int64 (batch,), step at which a row met NaN or infinity, else -1; such a row has no goal met.
+    """
+
+    perturbation: Tensor
+    perturbation_rms: Tensor
+    perturbation_l2: Tensor
+    probability_before: Tensor
+    probability_after: Tensor
+    settled: Tensor
+    goal_met: Tensor
+    non_finite_step: Tensor
+
+
+def paper_rows(target: Tensor, *, direction: Direction, rho: float = PAPER_RHO, steps: int = PAPER_STEPS) -> Rows:
+    """The paper's options for explaining each `target` class, int64 (batch,)."""
+    return Rows.alike(
+        target,
+        encourage=direction == "encourage",
+        size_rms=rho,
+        steps=steps,
+        overshoot=PAPER_OVERSHOOT,
+        momentum=0.0,
+    )
+
+
+def explain(
+    network: Network,
+    images: Tensor,
+    rows: Rows,
+    *,
+    drive: Drive = cross_entropy,
+    observe: Observer | None = None,
+) -> Explanation:
+    """Explain each image (batch, channels, height, width) in [0, 1] for its row's label, direction and size."""
+    looped = perturb(network, images, rows, while_below_size, drive=drive, observe=observe)
+    with torch.no_grad():
+        before = probability_of(network(images), rows.label)
+        after = probability_of(network(images + looped.perturbation), rows.label)
+    size = rms(looped.perturbation)
+    settled = (size / rows.size_rms - 1).abs() <= SIZE_TOLERANCE
+    moved = torch.where(rows.encourage, after > before, after < before)
+    return Explanation(
+        perturbation=looped.perturbation,
+        perturbation_rms=size,
+        perturbation_l2=l2(looped.perturbation),
+        probability_before=before,
+        probability_after=after,
+        settled=settled,
+        goal_met=settled & moved & (looped.non_finite_step < 0),
+        non_finite_step=looped.non_finite_step,
+    )
+
+
+def probability_of(logits: Tensor, label: Tensor) -> Tensor:
+    """Softmax probability of each row's label; (batch, classes) and (batch,) to (batch,)."""
+    return logits.softmax(1).gather(1, label[:, None])[:, 0]

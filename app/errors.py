@@ -1,0 +1,104 @@
+"""Everything this project raises on purpose. No HTTP here: `app.web.problems` maps each to a status.
+
+    AexError
+    ├── MalformedRequest          the request cannot be read at all
+    ├── OptionError               an option is unknown, out of range, or not offered
+    ├── ImageError                what was sent as an image is at fault
+    │   ├── EmptyImage            no bytes, or a width or height of zero
+    │   ├── NotAnImage            no format we read
+    │   ├── DamagedImage          truncated or corrupt
+    │   ├── UploadTooLarge        too many bytes
+    │   ├── TooManyPixels         too many pixels, whatever its bytes
+    │   └── DecodeTimeout         took longer to decode than allowed
+    ├── UnknownModel              no model of that name is served
+    ├── CheckpointError           a model folder or a file to import is at fault
+    │   └── ChecksumMismatch      the weights are not the ones that model.json describes
+    ├── DataError                 training or test data is at fault
+    ├── NotFinite                 a network gave NaN or infinity
+    ├── EngineFull                every place is taken; come again in `retry_after_seconds`
+    ├── DeadlineExceeded          the time asked for is over
+    └── Cancelled                 whoever asked is gone
+
+A message is one or two sentences: what was wrong, and what would be right. It never quotes uploaded bytes or file names
+of uploads.
+"""
+
+
+class AexError(Exception):
+    """Root of all deliberate errors; `str(error)` is fit for a user's eyes."""
+
+
+class MalformedRequest(AexError):
+    """The request is not what its content type says, or lacks its image."""
+
+
+class OptionError(AexError):
+    """An option's value is unknown, out of range, or not offered by this build."""
+
+
+class ImageError(AexError):
+    """What was sent as an image is at fault."""
+
+
+class EmptyImage(ImageError):
+    """No bytes at all, or an image without width or height."""
+
+
+class NotAnImage(ImageError):
+    """The bytes are of no image format that is read here."""
+
+
+class DamagedImage(ImageError):
+    """An image of a known format that is truncated or corrupt."""
+
+
+class UploadTooLarge(ImageError):
+    """More bytes than an upload may have."""
+
+
+class TooManyPixels(ImageError):
+    """More pixels than an image may have, whatever its size in bytes."""
+
+
+class DecodeTimeout(ImageError):
+    """Decoding took longer than is allowed."""
+
+
+class UnknownModel(AexError):
+    """No model of that name is served here."""
+
+
+class CheckpointError(AexError):
+    """A model folder, or a file to be imported as one, cannot be used."""
+
+
+class ChecksumMismatch(CheckpointError):
+    """The weights' SHA-256 is not the one in model.json."""
+
+
+class DataError(AexError):
+    """Training or test data cannot be used."""
+
+
+class NotFinite(AexError):
+    """A network's output or gradient is NaN or infinite."""
+
+
+class EngineFull(AexError):
+    """Every place in the queue is taken.
+
+    Attributes:
+        retry_after_seconds: when a place is likely to be free, at least 1.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceeded(AexError):
+    """The deadline passed before the work was done."""
+
+
+class Cancelled(AexError):
+    """Whoever asked for the work has gone away."""

@@ -1,0 +1,35 @@
+"""Activations by the names that model.json uses."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+HALF_HUBER_DELTA = 0.5
+
+
+class HalfHuber(nn.Module):
+    """ReLU with a quadratic corner, so that its slope is continuous and a loss on input gradients can be minimized.
+
+    0 for x < 0; x**2 / (2 delta) for 0 <= x <= delta; x - delta / 2 above. Slope clamp(x, 0, delta) / delta.
+    Source: Woods, Chen, Teuscher 2019, delta 0.5.
+    """
+
+    def __init__(self, delta: float = HALF_HUBER_DELTA) -> None:
+        super().__init__()
+        self.delta = delta
+
+    def forward(self, x: Tensor) -> Tensor:
+        bent = x.clamp(0, self.delta)
+        # bent * (x - bent / 2) / delta is the quadratic inside the corner and the line above it, zero below; autograd
+        # through clamp gives exactly the slope above, and 1 / delta inside the corner as second derivative.
+        return bent * (x - bent / 2) / self.delta
+
+    def extra_repr(self) -> str:
+        return f"delta={self.delta}"
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "half_huber": HalfHuber,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+}

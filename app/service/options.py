@@ -1,0 +1,97 @@
+"""What may be asked for, checked once: a bad value is an `OptionError` that says what would be right."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from app.adversarial.explain import PAPER_STEPS, Direction
+from app.errors import OptionError
+
+Heatmap = Literal["signed", "magnitude"]
+Overlay = Literal["original", "grayscale", "none"]
+Picture = Literal["heatmap", "perturbation", "explained"]
+
+PICTURES: tuple[str, ...] = get_args(Picture)
+INCLUDABLE = (*PICTURES, "arrays")
+TARGET_WORDS = ("predicted", "runner_up", "all")
+MAX_STEPS = 1000
+MAX_SCALE = 1.0
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of a prediction.
+
+    Attributes:
+        model: name of the model, or None for the installation's default.
+        top_k: how many classes to list, 0 for all.
+        timeout_ms: milliseconds until the request is given up, or None for the installation's.
+    """
+
+    model: str | None = None
+    top_k: int = 5
+    timeout_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        _within("top_k", self.top_k, 0, 1_000_000, "a number of classes, 0 for all")
+        if self.timeout_ms is not None:
+            _within("timeout_ms", self.timeout_ms, 1, 3_600_000, "milliseconds")
+
+
+@dataclass(frozen=True)
+class ExplainOptions(PredictOptions):
+    """Options of an explanation.
+
+    Attributes:
+        targets: classes to explain, by name or id, or `predicted`, `runner_up`, `all`.
+        direction: encourage (g_explain+) or discourage (g_explain-).
+        method: "paper", the only one there is yet.
+        rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
+        steps: gradient steps.
+        heatmap: `signed` (mean over channels) or `magnitude` (RMS over channels).
+        overlay: what the heatmap lies on.
+        color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
+        scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
+        include: pictures to draw, and `arrays`.
+        seed: of whatever is random; the paper's method is not.
+    """
+
+    targets: tuple[str, ...] = ("predicted", "runner_up")
+    direction: Direction = "encourage"
+    method: str = "paper"
+    rho: float | None = None
+    steps: int = PAPER_STEPS
+    heatmap: Heatmap = "signed"
+    overlay: Overlay = "original"
+    color_map: str | None = None
+    scale: float | Literal["auto"] | None = None
+    include: tuple[str, ...] = PICTURES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.targets:
+            raise OptionError(f"targets is empty; give class names or ids, or {', '.join(TARGET_WORDS)}.")
+        _one_of("direction", self.direction, get_args(Direction))
+        if self.method != "paper":
+            raise OptionError(f"method {self.method!r} is not offered; it must be paper.")
+        if self.rho is not None and not 0 < self.rho <= 1:
+            raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
+        _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
+        _one_of("heatmap", self.heatmap, get_args(Heatmap))
+        _one_of("overlay", self.overlay, get_args(Overlay))
+        if self.scale is not None and self.scale != "auto" and not 0 < self.scale <= MAX_SCALE:
+            raise OptionError(f"scale is {self.scale:g}; it is a pixel level above 0 and at most 1, or auto.")
+        for name in self.include:
+            _one_of("include", name, INCLUDABLE)
+        if not self.include:
+            raise OptionError(f"include is empty; give any of {', '.join(INCLUDABLE)}.")
+
+
+def _within(name: str, value: int, lowest: int, highest: int, unit: str) -> None:
+    if not lowest <= value <= highest:
+        raise OptionError(f"{name} is {value}; it must be {unit}, from {lowest} to {highest}.")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise OptionError(f"{name} {value!r} is not offered; it must be one of {', '.join(allowed)}.")

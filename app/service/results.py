@@ -1,0 +1,150 @@
+"""What an answer holds, before it becomes JSON, a multipart body, a zip or files in a folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle in the uploaded image's own pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Which network answered: input sizes in pixels; `fit` is stretch, letterbox or center_crop."""
+
+    name: str
+    weights_sha256: str
+    height: int
+    width: int
+    channels: int
+    fit: str
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What was uploaded, as decoded and turned upright.
+
+    Attributes:
+        sha256: of the uploaded bytes.
+        format: PNG, JPEG, WEBP, BMP, TIFF or GIF.
+        width, height: in pixels, after EXIF orientation.
+        seen: the part of it that the network saw.
+        notes: sentences on what decoding had to decide, such as which frame was taken.
+    """
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    seen: Region
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClassProbability:
+    """One class and its softmax probability."""
+
+    name: str
+    class_id: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable class, and the `top` classes in falling order (it comes first)."""
+
+    top: tuple[ClassProbability, ...]
+
+    @property
+    def best(self) -> ClassProbability:
+        return self.top[0]
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
+    """A picture of the uploaded image's width and height (a heatmap's colour bar comes on top of that).
+
+    Attributes:
+        png: the file.
+        width, height: of the file, in pixels.
+        scale: pixel level at the end of a heatmap's colour bar, else None.
+        gain: by how much a perturbation was multiplied around mid-grey, else None.
+        color_map: of a heatmap, else None.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    scale: float | None = None
+    gain: float | None = None
+    color_map: str | None = None
+
+
+@dataclass(frozen=True)
+class TargetExplanation:
+    """One target explained. Sizes and probabilities are measured on the explained picture: clamped, 8 bit.
+
+    Attributes:
+        role: "predicted", "runner_up", or "named" where the target is neither.
+        rho: RMS asked for.
+        perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
+        steps: gradient steps made.
+        converged: the loop's own RMS, before clamping, is within 5% of rho.
+        goal_met: converged, and the target's probability moved in the direction asked for.
+        changed_class_to: class predicted for the explained picture, None where it is the same as before.
+        pictures: by name, in the order asked for.
+    """
+
+    target: str
+    target_id: int
+    role: str
+    direction: str
+    method: str
+    probability_before: float
+    probability_after: float
+    rho: float
+    perturbation_rms: float
+    perturbation_l2: float
+    steps: int
+    converged: bool
+    goal_met: bool
+    changed_class_to: str | None
+    pictures: Mapping[str, DrawnPicture]
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict."""
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    prediction: Prediction
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ExplainResult:
+    """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
+
+    Attributes:
+        arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
+            `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size.
+    """
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    prediction: Prediction
+    explanations: tuple[TargetExplanation, ...]
+    timing_ms: Mapping[str, float]
+    arrays_npz: bytes | None

@@ -1,0 +1,1 @@
+"""Offline: from images to a robust checkpoint. Nothing of the running service imports this."""

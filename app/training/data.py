@@ -1,0 +1,95 @@
+"""Training and test images: CIFAR-10 as one npz, checked before the first step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.errors import DataError
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images of one split: images uint8 (n, channels, height, width), labels int64 (n,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def floats(self, index: Tensor | slice) -> Tensor:
+        """Images at `index` as float32 in [0, 1]."""
+        return self.images[index].float() / 255
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A training split, a test split and the names of their classes, by label."""
+
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+
+
+def load_npz(path: Path) -> DataSet:
+    """Read `train_images` (n, height, width, channels) uint8, `train_labels`, `test_images`, `test_labels`.
+
+    `classes` (names) is optional; without it ten classes are CIFAR-10's and others are numbered.
+
+    Raises:
+        DataError: a missing file or array, wrong shapes, or labels out of range; says which.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} does not exist; give an npz with train_images, train_labels, test_images, test_labels."
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a plain npz file of arrays: {error}.") from error
+    splits = {name: _split(path, found, name) for name in ("train", "test")}
+    count = 1 + max(int(split.labels.max()) for split in splits.values())
+    if "classes" in found:
+        names = tuple(str(name) for name in found["classes"])
+    else:
+        names = CIFAR10_CLASSES if count == len(CIFAR10_CLASSES) else tuple(str(i) for i in range(count))
+    if count > len(names):
+        raise DataError(f"{path} has a label {count - 1}, but names {len(names)} classes: labels run from 0.")
+    return DataSet(splits["train"], splits["test"], names)
+
+
+def _split(path: Path, arrays: dict[str, np.ndarray], name: str) -> Images:
+    try:
+        images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
+    except KeyError as error:
+        raise DataError(f"{path} has no array {error}; it has {', '.join(sorted(arrays)) or 'none'}.") from None
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise DataError(
+            f"{name}_images of {path} is {images.dtype} {images.shape}; it must be uint8 (n, height, width, 1 or 3)."
+        )
+    if labels.shape != images.shape[:1] or not len(labels):
+        raise DataError(f"{path} has {len(images)} {name}_images and labels of shape {labels.shape}: one for each.")
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise DataError(f"{name}_labels of {path} must be whole numbers from 0 up.")
+    return Images(
+        torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), torch.from_numpy(labels.astype(np.int64))
+    )
+
+
+def augment(images: Tensor, padding: int, random: torch.Generator) -> Tensor:
+    """Shift each image by up to `padding` pixels, edges replicated, and mirror half of them; same shape and type."""
+    count, channels, height, width = images.shape
+    top = torch.randint(-padding, padding + 1, (count, 1), generator=random)
+    left = torch.randint(-padding, padding + 1, (count, 1), generator=random)
+    row = (torch.arange(height) + top).clamp(0, height - 1)
+    column = (torch.arange(width) + left).clamp(0, width - 1)  # clamping the index is what replicates the edge
+    mirrored = torch.rand(count, 1, generator=random) < 0.5
+    column = torch.where(mirrored, column.flip(1), column)
+    at = torch.arange(count)[:, None, None, None]
+    return images[at, torch.arange(channels)[None, :, None, None], row[:, None, :, None], column[:, None, None, :]]

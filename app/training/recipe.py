@@ -1,0 +1,110 @@
+"""Recipes: every number of a training run, frozen, with the paper's symbol beside it where it has one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.networks.resnet import ResNetConfig
+
+
+@dataclass(frozen=True)
+class Attack:
+    """How training images are attacked before the network learns from them.
+
+    Attributes:
+        goal: "size" follows the gradient until RMS `size_rms` (the paper's L2); "flip" until the class changes
+            (the paper's L2,min).
+        size_rms: eps, the scale of the steps; with `random_size` each image draws its own, uniform in [0, size_rms].
+        steps: T.
+        share: probability that an image is attacked; 0.5 is the paper's half-half.
+    """
+
+    goal: Literal["size", "flip"] = "size"
+    size_rms: float = 0.01
+    steps: int = 7
+    random_size: bool = False
+    share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Lipschitz:
+    """The paper's regularizer L_adv, psi * mean |ds/dx|**2, with tandem and adaptive psi.
+
+    Attributes:
+        psi_start: psi at R = 0.
+        psi_growth: psi = psi_start * exp(psi_growth * R).
+        target_loss: R grows while the batch's cross entropy is below this, and falls, slowly, above it.
+        tandem: zeta, the probability that s is the margin of the label instead of one logit drawn uniformly.
+        batch_share: the part of each batch the penalty is measured on; below 1 it costs less and is noisier.
+    """
+
+    psi_start: float = 220.0
+    psi_growth: float = 0.02
+    target_loss: float = 1.5
+    tandem: float = 0.2
+    batch_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to make a network.
+
+    Attributes:
+        network: what is trained; `classes`, `channels`, `mean` and `std` are taken from the data where they differ.
+        epochs, batch_size: as usual.
+        learning_rate: highest rate of SGD.
+        schedule: "paper" divides the rate by 10 at 170/200 and 195/200 of the run; "trapezoid" warms up, holds, and
+            falls linearly over the last `cooldown` of the run.
+        warmup_steps, cooldown: of the trapezoid; steps, and share of the run.
+        momentum, nesterov, weight_decay: of SGD.
+        average_decay: of the exponential moving average of the weights that is kept as the result; 0 for none.
+        crop_padding: replicated pixels around an image before a random crop of its own size.
+        attack, lipschitz: the two ways to robustness; either, both or none.
+        seed: of weights, data order, augmentation and attacks.
+    """
+
+    network: ResNetConfig
+    epochs: float = 200
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    schedule: Literal["paper", "trapezoid"] = "paper"
+    warmup_steps: int = 0
+    cooldown: float = 0.3
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+    average_decay: float = 0.0
+    crop_padding: int = 4
+    attack: Attack | None = None
+    lipschitz: Lipschitz | None = None
+    seed: int = 1776
+
+
+_PAPER_NETWORK = ResNetConfig(classes=10)
+_OUR_NETWORK = ResNetConfig(
+    classes=10,
+    widths=(48, 96, 192),
+    blocks=(1, 1, 1),
+    activation="half_huber",
+    stem_kernel=5,
+    stem_pool=2,
+    downsample="average",
+)
+
+RECIPES: dict[str, Recipe] = {
+    "standard": Recipe(ResNetConfig(classes=10, activation="relu")),
+    "paper-adversarial": Recipe(ResNetConfig(classes=10, activation="relu"), attack=Attack()),
+    "paper-robust": Recipe(_PAPER_NETWORK, lipschitz=Lipschitz()),
+    "paper-all": Recipe(_PAPER_NETWORK, lipschitz=Lipschitz(), attack=Attack(goal="flip", size_rms=0.1)),
+    "small-robust": Recipe(
+        _OUR_NETWORK,
+        epochs=18,
+        schedule="trapezoid",
+        warmup_steps=400,
+        nesterov=True,
+        weight_decay=5e-4,
+        average_decay=0.999,
+        # Two steps: one step of this size is overfitted to. Random sizes: ARA integrates over all of them.
+        attack=Attack(size_rms=0.05, steps=2, random_size=True, share=1.0),
+        lipschitz=Lipschitz(batch_share=0.125),
+    ),
+}
