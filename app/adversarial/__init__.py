@@ -1,1 +1,1 @@
-"""The mathematics: one loop that explains, attacks and trains. Needs torch and nothing else of this project but errors."""
+"""The mathematics: one loop that explains, attacks and trains. Needs torch, and of this project only errors."""

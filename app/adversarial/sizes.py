@@ -12,7 +12,7 @@ def rms(perturbation: Tensor) -> Tensor:
 
 def l2(perturbation: Tensor) -> Tensor:
     """Euclidean norm of each row; (batch, ...) to (batch,). Equals RMS times sqrt(channels * height * width)."""
-    return perturbation.flatten(1).norm(dim=1)
+    return perturbation.flatten(1).square().sum(1).sqrt()
 
 
 def l2_per_rms(channels: int, height: int, width: int) -> float:

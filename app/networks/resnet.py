@@ -69,7 +69,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(x)
         before = self.act1(self.norm1(x))
-        residual = self.conv2(self.act2(self.norm2(self.conv1(before))))
+        residual: Tensor = self.conv2(self.act2(self.norm2(self.conv1(before))))
         kept: Tensor = x if self.shortcut is None else self.shortcut(before)
         return kept + residual
 

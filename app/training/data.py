@@ -50,7 +50,7 @@ def load_npz(path: Path) -> DataSet:
     except FileNotFoundError:
         raise DataError(
             f"{path} does not exist; give an npz with train_images, train_labels, test_images, test_labels."
-        )
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not a plain npz file of arrays: {error}.") from error
     splits = {name: _split(path, found, name) for name in ("train", "test")}

@@ -1,7 +1,7 @@
 """The trainer, read from top to bottom: attack a batch, learn from it, keep an average, save often.
 
-All chance is drawn from generators seeded by (recipe's seed, step), and every state that a step depends on is saved, so a run
-that was killed goes on as if it had not been.
+All chance is drawn from generators seeded by (recipe's seed, step), and every state that a step depends on is saved, so
+a run that was killed goes on as if it had not been.
 """
 
 import json
@@ -78,7 +78,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     learn, held_out = _hold_out(data.train)
-    network = ResNet(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = ResNet(recipe.network).to(memory_format=torch.channels_last)
     average = WeightAverage(network, ResNet(recipe.network), recipe.average_decay)
     passes: Network = torch.compile(network) if compiled else network
     optimizer = torch.optim.SGD(
