@@ -1,6 +1,6 @@
 """g_explain+ and g_explain-: the change of a given size that makes an image most, or least, of a class."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -42,6 +42,10 @@ class Explanation:
     settled: Tensor
     goal_met: Tensor
     non_finite_step: Tensor
+
+    def cpu(self) -> "Explanation":
+        """The same, with every tensor on the CPU."""
+        return Explanation(**{field.name: getattr(self, field.name).cpu() for field in fields(self)})
 
 
 def paper_rows(target: Tensor, *, direction: Direction, rho: float = PAPER_RHO, steps: int = PAPER_STEPS) -> Rows:

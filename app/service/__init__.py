@@ -1,0 +1,1 @@
+"""What the product does, without HTTP: the command line and the web ask the same explainer."""

@@ -1,0 +1,31 @@
+"""`aex`, the command line: serve, explain, predict, models, train, evaluate. One file a command."""
+
+import sys
+
+import typer
+
+from app.cli import evaluate, explain, models, predict, serve, train
+from app.errors import AexError
+
+cli = typer.Typer(
+    name="aex",
+    help="Classify images with robust networks, and explain each answer by attacking it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+cli.command("serve")(serve.serve)
+cli.command("explain")(explain.explain)
+cli.command("predict")(predict.predict)
+cli.add_typer(models.cli, name="models")
+cli.command("train")(train.train)
+cli.command("evaluate")(evaluate.evaluate)
+
+
+def main() -> None:
+    """Run `aex`; a deliberate error ends with its sentence and exit status 1, without a trace."""
+    try:
+        cli()
+    except AexError as error:
+        sys.stderr.write(f"aex: {error}\n")
+        sys.exit(1)

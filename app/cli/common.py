@@ -1,0 +1,83 @@
+"""What several commands share: reading images, opening an explainer, a progress bar."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.engine.device import Engine
+from app.errors import AexError, DataError, OptionError
+from app.images.decode import DecodeLimits
+from app.service.catalogue import Catalogue
+from app.service.explainer import Explainer
+from app.settings import Settings
+
+console = Console()
+errors = Console(stderr=True)
+
+ImagePaths = Annotated[list[Path], typer.Argument(help="Image files: PNG, JPEG, WebP, BMP, TIFF or GIF.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
+ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
+DeviceName = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … (default: AEX_DEVICE).")]
+
+
+def read_settings(models: Path | None = None, device: str | None = None) -> Settings:
+    """Settings from the environment, with what the command line says instead; threads are bounded once, here."""
+    said = {"models_dir": models, "device": device}
+    settings = Settings(**{name: value for name, value in said.items() if value is not None})
+    torch.set_num_threads(settings.thread_count())
+    return settings
+
+
+@contextmanager
+def open_explainer(models: Path | None, device: str | None) -> Iterator[Explainer]:
+    """An explainer of this process's own, closed at the end of the block."""
+    settings = read_settings(models, device)
+    catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
+    engine = Engine(places=1)
+    limits = DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
+    try:
+        yield Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows)
+    finally:
+        engine.close()
+
+
+def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
+    """Path and bytes of each image, with a progress bar where there is more than one."""
+    with progress_bar(hidden=len(paths) < 2) as bar:
+        task = bar.add_task(what, total=len(paths))
+        for path in paths:
+            try:
+                yield path, path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+            bar.advance(task)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what went wrong with it."""
+    try:
+        yield
+    except OptionError:
+        raise  # the same for every image
+    except AexError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def progress_bar(*, hidden: bool = False) -> Progress:
+    """A bar with count and time left, on standard error so that answers can be piped."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[live]}"),
+        console=errors,
+        disable=hidden,
+    )

@@ -1,0 +1,118 @@
+"""aex explain."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app.adversarial.explain import PAPER_STEPS
+from app.cli.common import DeviceName, ImagePaths, ModelName, ModelsFolder, console, each_image, naming, open_explainer
+from app.engine.token import WorkToken
+from app.errors import OptionError
+from app.service.options import ExplainOptions
+from app.service.results import ExplainResult
+from app.web.answers import picture_name
+from app.web.schemas import explanation_answer
+
+
+def explain(
+    images: ImagePaths,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and explanation.json.")],
+    model: ModelName = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="Class name or id, predicted, runner_up or all; may be given again."),
+    ] = None,
+    direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
+    method: Annotated[str, typer.Option(help="paper.")] = "paper",
+    rho: Annotated[
+        float | None, typer.Option(help="RMS size of the change, above 0 to 1 (default: the model's).")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = PAPER_STEPS,
+    heatmap: Annotated[str, typer.Option(help="signed or magnitude.")] = "signed",
+    overlay: Annotated[str, typer.Option(help="original, grayscale or none.")] = "original",
+    color_map: Annotated[str | None, typer.Option("--color-map", help="Name of a colour map.")] = None,
+    scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
+    top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
+    arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    models: ModelsFolder = None,
+    device: DeviceName = None,
+) -> None:
+    """Explain each image: what would make it more, or less, of a class.
+
+    Examples: aex explain examples/cat-0.png --out out    aex explain scan.jpg --target all --rho 0.05 --arrays --out out
+
+    With several images each gets a folder of its own in --out, named after its file.
+    """
+    options = ExplainOptions(
+        model=model,
+        targets=tuple(target or ("predicted", "runner_up")),
+        direction=direction,  # type: ignore[arg-type]  # checked by the options
+        method=method,
+        rho=rho,
+        steps=steps,
+        heatmap=heatmap,  # type: ignore[arg-type]  # checked by the options
+        overlay=overlay,  # type: ignore[arg-type]  # checked by the options
+        color_map=color_map,
+        scale=_scale(scale),
+        include=(*ExplainOptions.include, *(["arrays"] if arrays else [])),
+        top_k=top_k,
+    )
+    folders = _folders(images, out)
+    with open_explainer(models, device) as explainer:
+        for path, data in each_image(images, "explaining"):
+            with naming(path):
+                result = explainer.explain(data, options, WorkToken())
+            _write(result, folders[path])
+            console.print(_table(str(path), result))
+    console.print(f"written to {out}")
+
+
+def _scale(text: str | None) -> float | str | None:
+    if text is None or text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"scale is {text!r}; it is a pixel level above 0 and at most 1, or auto.") from None
+
+
+def _folders(images: list[Path], out: Path) -> dict[Path, Path]:
+    """Where each image's files go; images of one name are told apart by a number."""
+    if len(images) == 1:
+        return {images[0]: out}
+    folders: dict[Path, Path] = {}
+    for path in images:
+        number, folder = 2, out / path.stem
+        while folder in folders.values():
+            folder, number = out / f"{path.stem}-{number}", number + 1
+        folders[path] = folder
+    return folders
+
+
+def _write(result: ExplainResult, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for explanation in result.explanations:
+        for name, picture in explanation.pictures.items():
+            (folder / picture_name(explanation, name)).write_bytes(picture.png)
+    if result.arrays_npz is not None:
+        (folder / "explanation.npz").write_bytes(result.arrays_npz)
+    answer = explanation_answer(result, embed=False)
+    (folder / "explanation.json").write_text(json.dumps(answer, indent=2) + "\n")
+
+
+def _table(title: str, result: ExplainResult) -> Table:
+    table = Table("target", "role", "before", "after", "RMS", "L2", "prediction", title=title)
+    for one in result.explanations:
+        table.add_row(
+            one.target,
+            one.role,
+            f"{one.probability_before:.3f}",
+            f"{one.probability_after:.3f}",
+            f"{one.perturbation_rms:.4f}",
+            f"{one.perturbation_l2:.3f}",
+            f"becomes {one.changed_class_to}" if one.changed_class_to else f"stays {result.prediction.best.name}",
+        )
+    return table

@@ -1,0 +1,31 @@
+"""aex serve."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.cli.common import DeviceName, ModelsFolder, read_settings
+from app.main import create_app
+from app.settings import describe_settings
+
+_SETTINGS = "\n\n".join(f"{name} (default {default}): {meaning}" for name, default, meaning in describe_settings())
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    models: ModelsFolder = None,
+    device: DeviceName = None,
+) -> None:
+    uvicorn.run(create_app(read_settings(models, device)), host=host, port=port, log_config=None, access_log=False)
+
+
+serve.__doc__ = f"""Serve predictions and explanations over HTTP.
+
+    Examples: aex serve    aex serve --host 0.0.0.0 --port 80 --device cuda
+
+    Settings are environment variables:
+
+    {_SETTINGS}
+    """

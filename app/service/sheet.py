@@ -1,0 +1,75 @@
+"""Several explanations on one picture: a row for each image, its targets side by side."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from app.service.results import ExplainResult, TargetExplanation
+
+CELL_PIXELS = 192
+GAP_PIXELS = 12
+TEXT_PIXELS = 14
+LINE_PIXELS = 18
+INK, PAPER = (30, 30, 30), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One image of a sheet: `pixels` is the upload, (height, width, 3) uint8; `result` has heatmaps and explained."""
+
+    pixels: NDArray[np.uint8]
+    result: ExplainResult
+
+
+def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
+    """PNG of all rows: the upload with its prediction, then heatmap and explained picture of each target."""
+    columns = 1 + 2 * max(len(row.result.explanations) for row in rows)
+    cell_height = CELL_PIXELS + 3 * LINE_PIXELS
+    size = (
+        columns * (CELL_PIXELS + GAP_PIXELS) + GAP_PIXELS,
+        len(rows) * (cell_height + GAP_PIXELS) + GAP_PIXELS,
+    )
+    sheet = Image.new("RGB", size, PAPER)
+    for number, row in enumerate(rows):
+        top = GAP_PIXELS + number * (cell_height + GAP_PIXELS)
+        best = row.result.prediction.best
+        _paste(
+            sheet,
+            0,
+            top,
+            Image.fromarray(row.pixels),
+            ["upload", f"read as {best.name}", f"p = {best.probability:.2f}"],
+        )
+        for place, one in enumerate(row.result.explanations):
+            verb = "more" if one.direction == "encourage" else "less"
+            about = [f"{verb} {one.target}", f"RMS {one.perturbation_rms:.3f}, L2 {one.perturbation_l2:.2f}"]
+            _paste(sheet, 1 + 2 * place, top, _open(one, "heatmap"), about)
+            _paste(sheet, 2 + 2 * place, top, _open(one, "explained"), _outcome(one))
+    file = io.BytesIO()
+    sheet.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def _outcome(one: TargetExplanation) -> list[str]:
+    changed = f"now read as {one.changed_class_to}" if one.changed_class_to else "still read the same"
+    return [f"p({one.target})", f"{one.probability_before:.2f} → {one.probability_after:.2f}", changed]
+
+
+def _open(one: TargetExplanation, name: str) -> Image.Image:
+    return Image.open(io.BytesIO(one.pictures[name].png)).convert("RGB")
+
+
+def _paste(sheet: Image.Image, column: int, top: int, picture: Image.Image, lines: Sequence[str]) -> None:
+    """Put a picture, fitted into its cell, with up to three lines of text under it."""
+    factor = min(CELL_PIXELS / picture.width, CELL_PIXELS / picture.height)
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    how = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS
+    left = GAP_PIXELS + column * (CELL_PIXELS + GAP_PIXELS)
+    sheet.paste(picture.resize(size, how), (left, top))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT_PIXELS)
+    for number, line in enumerate(lines):
+        draw.text((left, top + CELL_PIXELS + number * LINE_PIXELS), line, INK, font)
