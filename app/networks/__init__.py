@@ -1,0 +1,1 @@
+"""Networks: built from a description, kept in folders that explain themselves, imported from elsewhere unexecuted."""

@@ -1,0 +1,46 @@
+"""CARD.md: what is known of a model, and what is not."""
+
+import json
+
+from app.networks.build import TorchvisionConfig
+from app.networks.description import ModelDescription
+
+_SHOWN_CLASSES = 20
+_UNKNOWN_SOURCE = "Nothing is written down about where it comes from."
+
+
+def write_card(name: str, description: ModelDescription, source: str = _UNKNOWN_SOURCE) -> str:
+    """A short card in Markdown: `source` is a paragraph on where the weights come from and under which licence."""
+    size, defaults = description.input, description.explanation
+    classes = ", ".join(description.classes[:_SHOWN_CLASSES])
+    more = len(description.classes) - _SHOWN_CLASSES
+    measured = _table(description.scores) if description.scores else "Nothing was measured with this software yet."
+    trained = (
+        "Not known."
+        if description.training is None
+        else f"```json\n{json.dumps(description.training, indent=2, ensure_ascii=False)}\n```"
+    )
+    sections = (
+        f"# {name}",
+        f"{_architecture(description)}, from images of {size.height}x{size.width} pixels"
+        f" ({'colour' if size.channels == 3 else 'grey'}) to {len(description.classes)} classes:"
+        f" {classes}{f' and {more} more' if more > 0 else ''}.",
+        f"Images of another shape are fitted by `{size.fit}`. Explanations have RMS {defaults.rho:g} unless asked"
+        f" otherwise, and their colour bar ends at {defaults.scale:g}.",
+        f"## Source\n\n{source}",
+        f"## Training\n\n{trained}",
+        f"## Measured\n\n{measured}",
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _architecture(description: ModelDescription) -> str:
+    architecture = description.architecture
+    if isinstance(architecture, TorchvisionConfig):
+        return f"torchvision's `{architecture.name}`"
+    layers = 2 * sum(architecture.blocks) + 2
+    return f"A pre-activation residual network of {layers} layers with `{architecture.activation}`"
+
+
+def _table(scores: object) -> str:
+    return f"```json\n{json.dumps(scores, indent=2, ensure_ascii=False)}\n```"

@@ -1,0 +1,188 @@
+"""models/NAME/: weights.safetensors, model.json and CARD.md. Read whole and checked, written whole or not at all."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from app.errors import CheckpointError, ChecksumMismatch
+from app.networks.build import build_network
+from app.networks.card import write_card
+from app.networks.description import ModelDescription, from_json, to_json
+from app.networks.fields import read_json
+from app.networks.fit_weights import require_fit
+from app.networks.resnet import ResNet, ResNetConfig, freeze
+
+__all__ = ["Checkpoint", "ModelDescription", "load_checkpoint", "read_description", "save_checkpoint"]
+
+WEIGHTS, DESCRIPTION, CARD = "weights.safetensors", "model.json", "CARD.md"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network ready to be asked: on its device, in evaluation mode, no gradient on any weight.
+
+    Attributes:
+        network: images (batch, channels, height, width) in [0, 1] to logits (batch, classes).
+        description: what model.json says.
+        weights_sha256: of weights.safetensors, hexadecimal.
+        folder: where it was read from; its name is the model's name.
+        device: where the network is.
+    """
+
+    network: nn.Module
+    description: ModelDescription
+    weights_sha256: str
+    folder: Path
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def read_description(folder: Path) -> tuple[ModelDescription, str]:
+    """What model.json says, and the weights' SHA-256; the weights are not read.
+
+    Raises:
+        CheckpointError: model.json is missing or wrong; names the file and the field.
+    """
+    file = folder / DESCRIPTION
+    return from_json(read_json(file), file)
+
+
+def load_checkpoint(folder: Path, device: torch.device | str) -> Checkpoint:
+    """Read a model folder, checking every field, the weights' SHA-256, their fit, and one pass through the network.
+
+    Raises:
+        ChecksumMismatch: the weights are not the ones that model.json describes.
+        CheckpointError: anything else is wrong; names the file and what would be right.
+    """
+    description, sha256 = read_description(folder)
+    tensors = _read_weights(folder / WEIGHTS, sha256)
+    architecture = description.architecture
+    if isinstance(architecture, ResNetConfig):
+        # model.json may ask for a network of any size: on the meta device it takes no memory to find out.
+        with torch.device("meta"):
+            require_fit(ResNet(architecture), tensors, folder / WEIGHTS)
+    network = build_network(architecture, len(description.classes))
+    require_fit(network, tensors, folder / WEIGHTS)
+    network.load_state_dict(tensors)
+    place = torch.device(device)
+    network = freeze(network.to(place))
+    try_once(network, description, place, folder / DESCRIPTION)
+    return Checkpoint(network, description, sha256, folder, place)
+
+
+def save_checkpoint(folder: Path, network: nn.Module, description: ModelDescription, card: str | None = None) -> None:
+    """Write a model folder, or replace one: a crash leaves the old one or the new one, never a mixture.
+
+    Args:
+        folder: models/NAME.
+        network: its state dict is what is kept.
+        description: checked as when it is read.
+        card: text of CARD.md; without it the card that is there stays, and where there is none one is written that
+            says what the description says.
+
+    Raises:
+        CheckpointError: the description does not hold, or the folder is there and is no model's.
+    """
+    folder = folder.resolve()
+    _require_replaceable(folder)
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    weights = save(state)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    text = json.dumps(to_json(description, sha256), indent=2, ensure_ascii=False)
+    from_json(json.loads(text), folder / DESCRIPTION)
+    if card is None and (folder / CARD).is_file():
+        card = (folder / CARD).read_text("utf-8")
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
+    beside.mkdir(parents=True)
+    try:
+        _write(beside / WEIGHTS, weights)
+        _write(beside / DESCRIPTION, f"{text}\n".encode())
+        _write(beside / CARD, (card or write_card(folder.name, description)).encode())
+        _put_in_place(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def try_once(network: nn.Module, description: ModelDescription, device: torch.device, file: Path) -> None:
+    """One mid-grey image through the network: its logits must be one finite number for each class.
+
+    Raises:
+        CheckpointError: they are not, or the network does not take images of this size; blames `file`.
+    """
+    size = description.input
+    image = torch.full((1, size.channels, size.height, size.width), 0.5, device=device)
+    shown = f"an image of {size.height}x{size.width} pixels and {size.channels} channels"
+    try:
+        with torch.no_grad():
+            logits = network(image)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise CheckpointError(f"{file}: input does not suit the network, which fails on {shown}: {error}") from error
+    if logits.shape != (1, len(description.classes)) or not logits.isfinite().all():
+        raise CheckpointError(
+            f"{file}: the network gives logits of shape {tuple(logits.shape)} for {shown};"
+            f" they must be finite and of shape (1, {len(description.classes)}), one for each class."
+        )
+
+
+def _read_weights(file: Path, sha256: str) -> Mapping[str, Tensor]:
+    try:
+        weights = file.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from None
+    found = hashlib.sha256(weights).hexdigest()
+    if found != sha256:
+        raise ChecksumMismatch(
+            f"{file} has the SHA-256 {found}, and {DESCRIPTION} says {sha256};"
+            " the two must be of one model: take both from the same place again."
+        )
+    try:
+        return load(weights)
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is not a safetensors file: {error}.") from None
+
+
+def _require_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is a file; a model is a folder of its own.")
+    others = sorted({file.name for file in folder.iterdir()} - {WEIGHTS, DESCRIPTION, CARD})
+    if others:
+        raise CheckpointError(
+            f"{folder} has {others[0]!r} in it, which is no part of a model and would be lost;"
+            " give a new folder, or move that away."
+        )
+
+
+def _write(file: Path, content: bytes) -> None:
+    with file.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    """Rename `new` to `folder`; what was there goes away after the new one stands."""
+    old = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,196 @@
+"""model.json: what a network is, how to build it again, how images meet it, and what was measured of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from app.networks.activations import ACTIVATIONS
+from app.networks.build import Architecture, TorchvisionConfig, torchvision_names
+from app.networks.fields import Fields
+from app.networks.resnet import ResNetConfig
+
+FORMAT_VERSION = 1
+Fit = Literal["stretch", "letterbox", "center_crop"]
+
+MAX_SIDE_PIXELS = 2048
+MAX_CLASSES = 100_000
+MAX_CLASS_NAME = 200
+
+
+@dataclass(frozen=True)
+class InputDescription:
+    """What the network takes: height and width in pixels, 1 or 3 channels, and how another shape is fitted to it."""
+
+    height: int
+    width: int
+    channels: int
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class ExplanationDefaults:
+    """Defaults of an explanation: `rho`, RMS of the perturbation; `scale`, pixel level at the end of the colour bar."""
+
+    rho: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Everything in model.json but the format version and the weights' SHA-256.
+
+    Attributes:
+        architecture: how to build the network.
+        classes: their names, by class id.
+        input: what it takes.
+        explanation: defaults.
+        training: the recipe it was trained with, as plain JSON; None where it is not known.
+        scores: what was measured of it, as plain JSON; empty where nothing was.
+    """
+
+    architecture: Architecture
+    classes: tuple[str, ...]
+    input: InputDescription
+    explanation: ExplanationDefaults
+    training: Mapping[str, object] | None
+    scores: Mapping[str, object]
+
+
+def to_json(description: ModelDescription, weights_sha256: str) -> dict[str, object]:
+    """The object that model.json holds."""
+    architecture = description.architecture
+    if isinstance(architecture, ResNetConfig):
+        built: dict[str, object] = {"kind": "resnet", "config": asdict(architecture)}
+    else:
+        built = {"kind": "torchvision", **asdict(architecture)}
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": built,
+        "classes": description.classes,
+        "input": asdict(description.input),
+        "explanation": asdict(description.explanation),
+        "training": None if description.training is None else dict(description.training),
+        "scores": dict(description.scores),
+        "weights_sha256": weights_sha256,
+    }
+
+
+def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
+    """The description, and the weights' SHA-256 (hexadecimal), out of the JSON value of `file`.
+
+    Raises:
+        CheckpointError: a field is missing, unknown, of the wrong type or out of range; names the file and the field.
+    """
+    fields = Fields(file, "", value)
+    version = fields.take("format_version", str(FORMAT_VERSION))
+    if type(version) is not int or version != FORMAT_VERSION:
+        fields.fail("format_version", version, f"{FORMAT_VERSION}, the only one this version reads")
+    architecture = _architecture(fields.nested("architecture"))
+    description = ModelDescription(
+        architecture=architecture,
+        classes=_classes(fields, architecture),
+        input=_input(fields.nested("input"), architecture),
+        explanation=_explanation(fields.nested("explanation")),
+        training=_training(fields),
+        scores=fields.plain("scores"),
+    )
+    sha256 = fields.text("weights_sha256", "64 hexadecimal digits", _is_sha256)
+    fields.done()
+    return description, sha256
+
+
+def _architecture(fields: Fields) -> Architecture:
+    if fields.one_of("kind", ("resnet", "torchvision")) == "resnet":
+        architecture: Architecture = _resnet(fields.nested("config"))
+    else:
+        known = torchvision_names()
+        name = fields.text("name", "a classifier of torchvision, such as resnet50", lambda name: name in known)
+        architecture = TorchvisionConfig(name, *_normalization(fields, channels=3))
+    fields.done()
+    return architecture
+
+
+def _resnet(fields: Fields) -> ResNetConfig:
+    channels = _channels(fields)
+    widths = fields.wholes("widths", count=8, highest=8192)
+    blocks = fields.wholes("blocks", count=8, highest=200)
+    if len(blocks) != len(widths):
+        fields.fail("blocks", blocks, f"as many numbers as widths, {len(widths)}")
+    activation = fields.one_of("activation", tuple(ACTIVATIONS))
+    stem_kernel = fields.whole("stem_kernel", 1, 15)
+    if stem_kernel % 2 == 0:
+        fields.fail("stem_kernel", stem_kernel, "odd")
+    mean, std = _normalization(fields, channels)
+    config = ResNetConfig(
+        classes=fields.whole("classes", 1, MAX_CLASSES),
+        channels=channels,
+        widths=widths,
+        blocks=blocks,
+        activation=activation,
+        stem_kernel=stem_kernel,
+        stem_pool=fields.whole("stem_pool", 1, 16),
+        downsample=cast(Literal["stride", "average"], fields.one_of("downsample", ("stride", "average"))),
+        mean=mean,
+        std=std,
+    )
+    fields.done()
+    return config
+
+
+def _normalization(fields: Fields, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    mean = fields.numbers("mean", channels, lowest=-100, highest=100)
+    return mean, fields.numbers("std", channels, lowest=0, highest=100)
+
+
+def _channels(fields: Fields) -> int:
+    channels = fields.whole("channels", 1, 3)
+    if channels == 2:
+        fields.fail("channels", channels, "1 (grey) or 3 (red, green, blue)")
+    return channels
+
+
+def _classes(fields: Fields, architecture: Architecture) -> tuple[str, ...]:
+    right = f"a list of different names of 1 to {MAX_CLASS_NAME} printable characters"
+    classes = fields.texts("classes", right, is_class_name)
+    if not 1 <= len(classes) <= MAX_CLASSES or len(set(classes)) != len(classes):
+        fields.fail("classes", classes, right)
+    if isinstance(architecture, ResNetConfig) and len(classes) != architecture.classes:
+        fields.fail("classes", classes, f"a list of {architecture.classes} names, the classes of the architecture")
+    return classes
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a class may be called this."""
+    return 1 <= len(name) <= MAX_CLASS_NAME and name.isprintable() and name.strip() == name
+
+
+def _input(fields: Fields, architecture: Architecture) -> InputDescription:
+    channels = _channels(fields)
+    if isinstance(architecture, ResNetConfig) and channels != architecture.channels:
+        fields.fail("channels", channels, f"{architecture.channels}, the channels of the architecture")
+    described = InputDescription(
+        height=fields.whole("height", 1, MAX_SIDE_PIXELS),
+        width=fields.whole("width", 1, MAX_SIDE_PIXELS),
+        channels=channels,
+        fit=cast(Fit, fields.one_of("fit", get_args(Fit))),
+    )
+    fields.done()
+    return described
+
+
+def _explanation(fields: Fields) -> ExplanationDefaults:
+    defaults = ExplanationDefaults(rho=fields.positive("rho", 1), scale=fields.positive("scale", 1))
+    fields.done()
+    return defaults
+
+
+def _training(fields: Fields) -> dict[str, object] | None:
+    recipe = fields.take("training", "an object or null")
+    if recipe is not None and not isinstance(recipe, dict):
+        fields.fail("training", recipe, "an object or null")
+    return recipe
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
