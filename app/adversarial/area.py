@@ -14,8 +14,13 @@ def accuracy_robustness_area(smallest_rms: Tensor, classes: int, largest_rms: Te
             where it was never flipped.
         classes: number of classes; accuracy at or below chance counts nothing.
         largest_rms: (images,), the largest RMS tried; what an image never flipped counts as.
+
+    Raises:
+        ValueError: no images, NaN, or images that were never flipped without the sizes they withstood.
     """
     sizes = smallest_rms.double()
+    if not len(sizes) or sizes.isnan().any():
+        raise ValueError("smallest_rms must hold a number for each of one or more images")
     if largest_rms is not None:
         sizes = torch.where(sizes.isinf(), largest_rms.double(), sizes)
     if sizes.isinf().any():

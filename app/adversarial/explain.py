@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from app.adversarial.drives import Drive, cross_entropy
-from app.adversarial.loop import Network, Observer, perturb
+from app.adversarial.loop import Network, Observer, look_at_end, perturb
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import l2, rms
 from app.adversarial.stop_rules import while_below_size
@@ -31,7 +31,8 @@ class Explanation:
         probability_before, probability_after: (batch,), softmax of the target at the image and at image + d.
         settled: bool (batch,), the RMS reached is within `SIZE_TOLERANCE` (relative) of the rho asked for.
         goal_met: bool (batch,), settled and the probability moved in the direction asked for.
-        non_finite_step: int64 (batch,), step at which a row met NaN or infinity, else -1; such a row has no goal met.
+        non_finite_step: int64 (batch,), step at which a row met NaN or infinity, T for the look at image + d, else -1;
+            such a row has no goal met.
     """
 
     perturbation: Tensor
@@ -70,9 +71,10 @@ def explain(
 ) -> Explanation:
     """Explain each image (batch, channels, height, width) in [0, 1] for its row's label, direction and size."""
     looped = perturb(network, images, rows, while_below_size, drive=drive, observe=observe)
+    at_end, non_finite_step = look_at_end(network, images, rows, looped)
+    after = probability_of(at_end, rows.label)
     with torch.no_grad():
         before = probability_of(network(images), rows.label)
-        after = probability_of(network(images + looped.perturbation), rows.label)
     size = rms(looped.perturbation)
     settled = (size / rows.size_rms - 1).abs() <= SIZE_TOLERANCE
     moved = torch.where(rows.encourage, after > before, after < before)
@@ -83,8 +85,8 @@ def explain(
         probability_before=before,
         probability_after=after,
         settled=settled,
-        goal_met=settled & moved & (looped.non_finite_step < 0),
-        non_finite_step=looped.non_finite_step,
+        goal_met=settled & moved & (non_finite_step < 0),
+        non_finite_step=non_finite_step,
     )
 
 

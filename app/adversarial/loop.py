@@ -111,7 +111,7 @@ def perturb(
         mine = rows[running]
         at = perturbation[running]
         logits, gradient = logits_and_gradient(network, images[running] + at, mine.label, drive)
-        finite = gradient.flatten(1).isfinite().all(1) & logits.isfinite().all(1)
+        finite = rms(gradient).isfinite() & logits.isfinite().all(1)  # a size that overflows would stop the row unseen
         non_finite_step[running[~finite]] = step
         follow = follow_rule(logits, at, mine)
         if observe is not None:
@@ -120,6 +120,17 @@ def perturb(
         perturbation[running] = torch.where(per_row(finite, at), moved, at)
         velocity[running] = kept_velocity
     return LoopResult(perturbation, non_finite_step)
+
+
+def look_at_end(network: Network, images: Tensor, rows: Rows, looped: LoopResult) -> tuple[Tensor, Tensor]:
+    """Logits (batch, classes) at image + d, which the loop itself never saw, without any gradient.
+
+    Also returns `non_finite_step` again, int64 (batch,), with T for the rows that met NaN or infinity only here.
+    """
+    with torch.no_grad():
+        logits = network(images + looped.perturbation)
+    broke_here = ~logits.isfinite().all(1) & (looped.non_finite_step < 0)
+    return logits, torch.where(broke_here, rows.steps, looped.non_finite_step)
 
 
 def require_finite(non_finite_step: Tensor) -> None:

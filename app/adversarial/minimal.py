@@ -7,7 +7,7 @@ from torch import Tensor
 
 from app.adversarial.drives import Drive, cross_entropy
 from app.adversarial.explain import probability_of
-from app.adversarial.loop import Network, perturb
+from app.adversarial.loop import Network, look_at_end, perturb
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import l2, per_row, rms
 from app.adversarial.stop_rules import StopRule, while_class_stands
@@ -25,10 +25,11 @@ class MinimalAttack:
         perturbation: (batch, channels, height, width), the smallest d that met the goal; zero where none did.
         perturbation_rms, perturbation_l2: (batch,), its sizes; 0 where the goal was met from the start (a
             misclassified image), infinite where it was never met: robust to the largest size tried.
-        largest_rms_tried: (batch,), the largest RMS the loop reached on this row.
+        largest_rms_tried: (batch,), the largest RMS at which the network answered with finite numbers.
         probability_before, probability_after: (batch,), softmax of the label at the image and at image + d.
-        goal_met: bool (batch,).
-        non_finite_step: int64 (batch,), step at which a row met NaN or infinity, else -1.
+        goal_met: bool (batch,), the sizes are finite.
+        non_finite_step: int64 (batch,), step at which a row met NaN or infinity, which ended its search, else -1. T is
+            the look after the last step. What a row had found by then is kept: forgetting it would flatter the network.
     """
 
     perturbation: Tensor
@@ -67,8 +68,13 @@ def minimal_attack(
     """
     eps = PAPER_EPS * steps / PAPER_STEPS if eps is None else eps
     rows = Rows.alike(label, encourage=False, size_rms=eps, steps=steps, overshoot=1.0, momentum=momentum)
+    with torch.no_grad():
+        at_start = network(images)
     best = torch.zeros_like(images)
-    best_rms = torch.full(label.shape, torch.inf, dtype=images.dtype, device=images.device)
+    finite = at_start.isfinite().all(1)
+    lost = finite & ~follow_rule(at_start, best, rows)  # needs no attack
+    standing = (finite & ~lost).nonzero()[:, 0]
+    best_rms = torch.where(lost, 0, torch.inf).to(images.dtype)
     largest_rms = torch.zeros_like(best_rms)
 
     def keep_smallest(index: Tensor, perturbation: Tensor, follow: Tensor) -> None:
@@ -78,12 +84,6 @@ def minimal_attack(
         best[index[better]] = perturbation[better]
         best_rms[index[better]] = size[better]
 
-    with torch.no_grad():
-        at_start = network(images)
-        standing = follow_rule(at_start, best, rows).nonzero()[:, 0]  # a row that is lost already needs no attack
-    best_rms.fill_(0)
-    best_rms[standing] = torch.inf
-
     looped = perturb(
         network,
         images[standing],
@@ -92,16 +92,15 @@ def minimal_attack(
         drive=drive,
         observe=lambda _, index, at, follow: keep_smallest(standing[index], at, follow),
     )
-    with torch.no_grad():  # once more after the last step
-        at_end = network(images[standing] + looped.perturbation)
-        follow = follow_rule(at_end, looped.perturbation, rows[standing])
-        keep_smallest(standing, looped.perturbation, follow | (looped.non_finite_step >= 0))
+    at_end, ended = look_at_end(network, images[standing], rows[standing], looped)
+    follow = follow_rule(at_end, looped.perturbation, rows[standing])
+    whole = ended < 0
+    keep_smallest(standing[whole], looped.perturbation[whole], follow[whole])
+    with torch.no_grad():
         after = network(images + best)
-
-    non_finite_step = torch.full_like(label, -1)
-    non_finite_step[standing] = looped.non_finite_step
-    non_finite_step[~at_start.isfinite().all(1)] = 0
-    goal_met = best_rms.isfinite() & (non_finite_step < 0)
+    non_finite_step = torch.where(finite, -1, 0)
+    non_finite_step[standing] = ended
+    goal_met = best_rms.isfinite()
     return MinimalAttack(
         perturbation=best,
         perturbation_rms=best_rms,
