@@ -1,0 +1,173 @@
+"""Untrusted bytes to upright RGB pixels, within bounds on bytes, pixels and time.
+
+Time is bounded by decoding in one of a few threads and waiting no longer than allowed. Pillow decodes without the
+interpreter's lock, so whoever waits gets the answer on time. A worker process could be killed as well, but would cost a
+copy of every image and an interpreter to start and watch; instead the thread that is given up ends by itself: its next
+read of the file fails, and formats that are read at once (WebP, compressed TIFF) are bounded by their pixels.
+Until then it holds one of `DECODE_THREADS`, so that hostile uploads cannot pile up.
+"""
+
+import hashlib
+import io
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnImage, TooManyPixels, UploadTooLarge
+from app.images.pixels import Pixels, rgb_pixels
+from app.images.signature import format_by_signature, has_zero_size
+
+# The plugins are imported above, so that the first requests do not race to register them.
+READERS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, BmpImagePlugin, TiffImagePlugin, GifImagePlugin)
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+DECODE_THREADS = 4
+MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
+START_OF_SCAN = b"\xff\xda"
+
+_threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+
+# Broken metadata around good pixels is nobody's concern here, and Pillow would print it. Damage to pixels is an error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """Bounds on one upload: bytes, pixels (width * height, read from the header before decoding) and seconds."""
+
+    max_bytes: int
+    max_pixels: int
+    max_seconds: float
+
+    def __post_init__(self) -> None:
+        if Image.MAX_IMAGE_PIXELS is None or self.max_pixels > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(f"max_pixels is {self.max_pixels}; Pillow's own bound is {Image.MAX_IMAGE_PIXELS}")
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An upload as decoded, turned upright.
+
+    Attributes:
+        pixels: RGB (height, width, 3), uint8, or uint16 where the file holds 16 bits.
+        format: one of `FORMATS`.
+        width, height: in pixels, after EXIF orientation.
+        sha256: of the uploaded bytes.
+        notes: sentences on what decoding had to decide, such as which frame was taken.
+    """
+
+    pixels: Pixels
+    format: str
+    width: int
+    height: int
+    sha256: str
+    notes: tuple[str, ...]
+
+    def floats(self) -> NDArray[np.float32]:
+        """The pixels as float32 in [0, 1], (height, width, 3)."""
+        return np.divide(self.pixels, np.iinfo(self.pixels.dtype).max, dtype=np.float32)
+
+
+def decode(data: bytes, limits: DecodeLimits) -> DecodedImage:
+    """Decode one image; of several frames or pages the first.
+
+    Raises:
+        EmptyImage: no bytes, or no width or height.
+        NotAnImage: none of `FORMATS`, or a kind of it whose levels have no agreed meaning.
+        DamagedImage: truncated or corrupt.
+        UploadTooLarge, TooManyPixels, DecodeTimeout: beyond the limits.
+    """
+    if not data:
+        raise EmptyImage("The image has no bytes; send the bytes of a PNG, JPEG, WebP, BMP, TIFF or GIF file.")
+    if len(data) > limits.max_bytes:
+        raise UploadTooLarge(f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted.")
+    deadline = time.monotonic() + limits.max_seconds
+    decoding = _threads.submit(_decode, data, limits, deadline)
+    try:
+        return decoding.result(limits.max_seconds)
+    except TimeoutError:
+        decoding.cancel()
+        raise _too_slow(limits) from None
+
+
+def _decode(data: bytes, limits: DecodeLimits, deadline: float) -> DecodedImage:
+    """`decode`, in its thread. Whatever Pillow raises on hostile bytes is the bytes' fault and becomes one of ours."""
+    try:
+        image = _open(data, limits, deadline)
+        pixels, notes = rgb_pixels(image, lambda: _open(data, limits, deadline))
+    except AexError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels(limits) from None
+    except _DeadlinePassedError:
+        raise _too_slow(limits) from None
+    except Exception as error:  # Pillow's plugins raise a dozen kinds, from SyntaxError to MemoryError
+        raise DamagedImage("The image is truncated or damaged; it could not be decoded to its end.") from error
+    height, width = pixels.shape[:2]
+    return DecodedImage(pixels, _format(image), width, height, hashlib.sha256(data).hexdigest(), notes)
+
+
+def _open(data: bytes, limits: DecodeLimits, deadline: float) -> ImageFile.ImageFile:
+    """Read the header and check what it promises; pixels are not decoded yet."""
+    try:
+        image = Image.open(_TimedBytes(data, deadline), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise _unidentified(data) from None
+    if image.width * image.height > limits.max_pixels:
+        raise _too_many_pixels(limits)
+    if _format(image) == "JPEG" and data.count(START_OF_SCAN) > MAX_JPEG_SCANS:
+        raise DamagedImage(f"The JPEG has more than {MAX_JPEG_SCANS} scans, which no camera or editor writes.")
+    return image
+
+
+def _format(image: ImageFile.ImageFile) -> str:
+    """One of `FORMATS`; a JPEG that holds several pictures calls itself MPO."""
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _unidentified(data: bytes) -> AexError:
+    name = format_by_signature(data)
+    if name is None:
+        return NotAnImage("These bytes are no image that is read here; send PNG, JPEG, WebP, BMP, TIFF or GIF.")
+    if has_zero_size(data):
+        return EmptyImage(f"The {name} has a width or height of zero; send an image of at least one pixel.")
+    return DamagedImage(f"The file begins as a {name}, but its header is damaged or of a kind that is not read.")
+
+
+def _too_many_pixels(limits: DecodeLimits) -> TooManyPixels:
+    return TooManyPixels(f"The image has too many pixels; at most {limits.max_pixels} (width * height) are accepted.")
+
+
+def _too_slow(limits: DecodeLimits) -> DecodeTimeout:
+    return DecodeTimeout(f"Decoding took longer than {limits.max_seconds:g} s; send a smaller or simpler image.")
+
+
+class _DeadlinePassedError(Exception):
+    pass
+
+
+class _TimedBytes(io.BytesIO):
+    """Bytes that can be read until a deadline (of `time.monotonic`)."""
+
+    def __init__(self, data: bytes, deadline: float) -> None:
+        super().__init__(data)
+        self._deadline = deadline
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise _DeadlinePassedError
+        return super().read(size)

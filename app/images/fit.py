@@ -1,0 +1,190 @@
+"""How an image of any shape meets a network of one shape, and how a map over the network's input goes back to it.
+
+Shrinking is by area (A): each pixel of the network's input is the mean of the image's pixels under it. Enlarging is by
+linear interpolation (L). One is no inverse of the other: averaging an interpolated map flattens its peaks. So a map is
+divided by what both together do to it, M = A L (its rows sum to 1, so a flat map stays flat):
+
+    image larger than the network:  to_network = A,  to_image = L M^-1,  and to_network(to_image(d)) = d
+    image smaller:                  to_network = L,  to_image = M^-1 A,  and to_image(to_network(x)) = x
+
+Each axis is treated by itself. M^-1 is left unfinished (`BACK_PROJECTIONS`): good to 1e-5 at whole multiples of
+the network's size and to 1e-4 from 1.5 times it. Just above that size (225 pixels for 224) the area mean all but erases
+the finest detail, and a true inverse would make up for it with a change a hundred times as large.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+Fit = Literal["stretch", "letterbox", "center_crop"]
+
+LETTERBOX_LEVEL = 0.5
+BACK_PROJECTIONS = 16  # each halves what is missing, and adds at most the map itself once more
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's "L"; sum 1, so a map added to R, G and B adds to it
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """One image size fitted to one network input; made by `fitting`.
+
+    Attributes:
+        image_height, image_width: of the uploaded image, upright.
+        height, width, channels: of the network's input; 1 channel is luminance.
+        fit: stretch to the input's shape, letterbox with mid-grey bars, or crop the centre.
+        seen: the part of the image that the network sees, in the image's pixels.
+        content: where that part lies in the network's input, in the input's pixels.
+    """
+
+    image_height: int
+    image_width: int
+    height: int
+    width: int
+    channels: int
+    fit: Fit
+    seen: Box
+    content: Box
+
+    def to_network(self, pixels: NDArray[np.float32]) -> Tensor:
+        """The network's input, float32 (channels, height, width), of RGB pixels (image_height, image_width, 3)."""
+        if pixels.shape != (self.image_height, self.image_width, 3):
+            raise ValueError(f"pixels are {pixels.shape}, expected {(self.image_height, self.image_width, 3)}")
+        seen = pixels[self.seen.rows, self.seen.columns].astype(np.float32, copy=False)
+        resized = _resize(_resize(seen, 0, self.content.height), 1, self.content.width)
+        if self.channels == 1:
+            resized = resized @ np.array(LUMINANCE, dtype=np.float32)[:, None]
+        framed = np.full((self.height, self.width, self.channels), LETTERBOX_LEVEL, dtype=np.float32)
+        framed[self.content.rows, self.content.columns] = resized
+        return torch.from_numpy(np.ascontiguousarray(framed.transpose(2, 0, 1)))
+
+    def to_image(self, over_input: Tensor) -> NDArray[np.float32]:
+        """A map (c, height, width) over the network's input in the image's own pixels, float32 (h, w, c).
+
+        NaN where the network never saw the image; what lies on a letterbox's bars is dropped.
+        """
+        if over_input.shape[1:] != (self.height, self.width):
+            raise ValueError(f"map is {tuple(over_input.shape)}, expected (c, {self.height}, {self.width})")
+        content = over_input.detach().float().cpu().numpy()[:, self.content.rows, self.content.columns]
+        carried = _carry_back(_carry_back(content.transpose(1, 2, 0), 0, self.seen.height), 1, self.seen.width)
+        if (self.seen.height, self.seen.width) == (self.image_height, self.image_width):
+            return carried
+        whole = np.full((self.image_height, self.image_width, carried.shape[2]), np.nan, dtype=np.float32)
+        whole[self.seen.rows, self.seen.columns] = carried
+        return whole
+
+
+def fitting(image_height: int, image_width: int, *, height: int, width: int, channels: int, fit: Fit) -> Fitting:
+    """Fit images of one size, at least 1x1, to a network's input. Sizes in pixels, channels 1 or 3."""
+    if min(image_height, image_width, height, width) < 1 or channels not in (1, 3):
+        raise ValueError("an image and a network's input need a height and width of 1 or more, and 1 or 3 channels")
+    seen = Box(0, 0, image_width, image_height)
+    content = Box(0, 0, width, height)
+    if fit == "letterbox":
+        content = _largest_within(width, height, image_width / image_height)
+    elif fit == "center_crop":
+        seen = _largest_within(image_width, image_height, width / height)
+    return Fitting(image_height, image_width, height, width, channels, fit, seen, content)
+
+
+def _largest_within(width: int, height: int, aspect: float) -> Box:
+    """The largest centred box of about this width / height, at least one pixel each way."""
+    if width > height * aspect:
+        inner_width, inner_height = max(1, round(height * aspect)), height
+    else:
+        inner_width, inner_height = width, max(1, min(height, round(width / aspect)))
+    return Box((width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height)
+
+
+def _resize(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    """(h, w, c) with one axis brought to `size`: by area where that shrinks it, else by linear interpolation."""
+    if pixels.shape[axis] > size:
+        return _shrink(pixels, axis, size)
+    return _enlarge(pixels, axis, size)
+
+
+def _carry_back(over_input: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    """(h, w, c) over the network's input with one axis brought to the image's `size`: the inverse of `_resize`."""
+    length = over_input.shape[axis]
+    if length == size:
+        return over_input
+    if length < size:
+        return _enlarge(_along(axis, _undo(length, size), over_input), axis, size)
+    return _along(axis, _undo(size, length), _shrink(over_input, axis, size))
+
+
+def _enlarge(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    if pixels.shape[axis] == size:
+        return pixels
+    shape = (size, pixels.shape[1]) if axis == 0 else (pixels.shape[0], size)
+    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+    enlarged = functional.interpolate(planes, size=shape, mode="bilinear", align_corners=False)
+    return enlarged[0].permute(1, 2, 0).numpy()
+
+
+def _shrink(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    """By area, one axis of (h, w, c). Each output needs only the few inputs under it, so no full matrix product."""
+    lines = np.ascontiguousarray(np.moveaxis(pixels, axis, 0))
+    flat = lines.reshape(len(lines), -1)
+    shrunk = np.empty((size, flat.shape[1]), dtype=np.float32)
+    for out in range(size):
+        first, weights = _area_under(out, len(lines), size)
+        shrunk[out] = weights @ flat[first : first + len(weights)]
+    return np.moveaxis(shrunk.reshape(size, *lines.shape[1:]), 0, axis)
+
+
+def _area_under(out: int, length: int, size: int) -> tuple[int, NDArray[np.float32]]:
+    """The first of `length` pixels under output pixel `out` of `size`, and the share of it that each covers; sum 1."""
+    # In units of 1 / size of a pixel all edges are whole numbers, so whole multiples give exactly equal weights.
+    left, right = out * length, (out + 1) * length
+    first, last = left // size, (right - 1) // size
+    starts = np.arange(first, last + 1) * size
+    covered = np.minimum(starts + size, right) - np.maximum(starts, left)
+    return first, (covered / length).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _undo(small: int, large: int) -> NDArray[np.float32]:
+    """M^-1 (small, small), M being linear interpolation from `small` to `large` and then the area mean back.
+
+    The sum of (I - M)^k for k below `BACK_PROJECTIONS`: start from nothing and add what is missing, that often.
+    """
+    area = np.zeros((small, large))
+    for out in range(small):
+        first, weights = _area_under(out, large, small)
+        area[out, first : first + len(weights)] = weights
+    centres = (np.arange(large) + 0.5) * small / large - 0.5
+    linear = np.stack([np.interp(centres, np.arange(small), node) for node in np.eye(small)], axis=1)
+    rest = np.eye(small) - area @ linear
+    inverse = np.eye(small)
+    for _ in range(BACK_PROJECTIONS - 1):
+        inverse = np.eye(small) + rest @ inverse
+    return inverse.astype(np.float32)
+
+
+def _along(axis: int, matrix: NDArray[np.float32], pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix applied along one axis of (h, w, c)."""
+    product: NDArray[np.float32] = np.moveaxis(np.tensordot(matrix, pixels, axes=(1, axis)), 0, axis)
+    return product
