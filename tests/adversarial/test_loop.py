@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from app.adversarial.drives import Drive, cross_entropy, margin
+from app.adversarial.explain import paper_rows
 from app.adversarial.loop import perturb, require_finite
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import rms
@@ -252,11 +253,7 @@ def test_a_row_without_gradient_stays_at_zero() -> None:
 
 
 def test_a_gradient_too_steep_to_measure_is_not_finite() -> None:
-    steep = perturb(
-        lambda images: two_pixel_network(images) * 1e25,
-        two_pixel_image(0.0).float(),
-        one_row(encourage=True, steps=2, label=1),
-        while_below_size,
-        drive=margin,
-    )
+    rows = paper_rows(torch.tensor([1]), direction="encourage")
+    image = two_pixel_image(0.0).float()
+    steep = perturb(lambda x: two_pixel_network(x) * 1e25, image, rows, while_below_size, drive=margin)
     assert steep.non_finite_step.tolist() == [0]
