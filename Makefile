@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench docker constraints clean
+.PHONY: help setup serve test check format docker constraints clean
 
 # Given on the command line only: a HOST or PORT that a shell happens to export is not meant for us.
 ARGS =
@@ -41,9 +41,6 @@ check: $(VENV)/.development ## format, lint, types, layers, Dockerfile and compo
 format: $(VENV)/.development ## write the format, and the lint fixes that are safe
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
-
-bench: $(VENV)/.run-time ## measure how long an answer takes here (ARGS=… for `aex bench`)
-	@$(BIN)/aex bench $(ARGS)
 
 docker: ## build the container image: VARIANT=cuda (default) or VARIANT=cpu
 	docker build --build-arg VARIANT=$(VARIANT) --tag adversarial-explanations:$(VARIANT) .
@@ -89,5 +86,5 @@ endef
 define install
 	set -o pipefail; \
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '$(1)' \
-	| { grep --line-buffered -oE '^.*\([0-9.]+ [MG]B\)|^Processing .*|^Installing collected packages' || true; }
+	| { grep --line-buffered -oE '^.*\([0-9.]+ [MG]B\)|^Processing [^ ]+|^Installing collected packages' || true; }
 endef
