@@ -43,6 +43,7 @@ _threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
 
 # Broken metadata around good pixels is nobody's concern here, and Pillow would print it. Damage to pixels is an error.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
