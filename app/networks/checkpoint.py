@@ -15,12 +15,11 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.errors import CheckpointError, ChecksumMismatch
-from app.networks.build import build_network
 from app.networks.card import write_card
 from app.networks.description import ModelDescription, from_json, to_json
 from app.networks.fields import read_json
-from app.networks.fit_weights import require_fit
-from app.networks.resnet import ResNet, ResNetConfig, freeze
+from app.networks.fit_weights import build_with_weights
+from app.networks.resnet import freeze
 
 __all__ = ["Checkpoint", "ModelDescription", "load_checkpoint", "read_description", "save_checkpoint"]
 
@@ -69,16 +68,8 @@ def load_checkpoint(folder: Path, device: torch.device | str) -> Checkpoint:
     """
     description, sha256 = read_description(folder)
     tensors = _read_weights(folder / WEIGHTS, sha256)
-    architecture = description.architecture
-    if isinstance(architecture, ResNetConfig):
-        # model.json may ask for a network of any size: on the meta device it takes no memory to find out.
-        with torch.device("meta"):
-            require_fit(ResNet(architecture), tensors, folder / WEIGHTS)
-    network = build_network(architecture, len(description.classes))
-    require_fit(network, tensors, folder / WEIGHTS)
-    network.load_state_dict(tensors)
     place = torch.device(device)
-    network = freeze(network.to(place))
+    network = freeze(build_with_weights(description, tensors, folder / WEIGHTS).to(place))
     try_once(network, description, place, folder / DESCRIPTION)
     return Checkpoint(network, description, sha256, folder, place)
 

@@ -1,5 +1,6 @@
 """model.json: what a network is, how to build it again, how images meet it, and what was measured of it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,6 +99,11 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
     sha256 = fields.text("weights_sha256", "64 hexadecimal digits", _is_sha256)
     fields.done()
     return description, sha256
+
+
+def require_valid(description: ModelDescription, file: Path) -> None:
+    """Check a description made in memory as one that is read; `CheckpointError` blames `file`."""
+    from_json(json.loads(json.dumps(to_json(description, "0" * 64))), file)
 
 
 def _architecture(fields: Fields) -> Architecture:

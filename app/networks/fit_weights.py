@@ -1,13 +1,30 @@
-"""Whether tensors are exactly the ones a network needs, said in a sentence where they are not."""
+"""A network filled with exactly the tensors it needs; where they are others, a sentence says which."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from app.errors import CheckpointError
+from app.networks.build import build_network
+from app.networks.description import ModelDescription
+from app.networks.resnet import ResNet, ResNetConfig
 
 _SHOWN_NAMES = 3
+
+
+def build_with_weights(description: ModelDescription, tensors: Mapping[str, Tensor], file: Path) -> nn.Module:
+    """The network of that description with these weights; `CheckpointError` blames `file` where they do not fit."""
+    architecture = description.architecture
+    if isinstance(architecture, ResNetConfig):
+        # A description may ask for a network of any size: on the meta device it takes no memory to find out.
+        with torch.device("meta"):
+            require_fit(ResNet(architecture), tensors, file)
+    network = build_network(architecture, len(description.classes))
+    require_fit(network, tensors, file)
+    network.load_state_dict(tensors)
+    return network
 
 
 def require_fit(network: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:

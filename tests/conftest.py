@@ -1,0 +1,32 @@
+"""What tests of several rooms share: threads bounded once, and the paper authors' networks where they are at hand."""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.networks.importing import ImportedNetwork, ImportOptions, import_network
+
+REFERENCE_DIR = "AEX_REFERENCE_DIR"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bounded_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """Folder of the authors' networks and of what their code made of them."""
+    if not os.environ.get(REFERENCE_DIR):
+        pytest.skip(f"{REFERENCE_DIR} names no folder with the authors' networks (resnet44-all.safetensors …)")
+    return Path(os.environ[REFERENCE_DIR])
+
+
+@pytest.fixture(scope="session")
+def authors_network(reference_dir: Path) -> Callable[[str], ImportedNetwork]:
+    """`authors_network("resnet44-all")` is that network of the authors, imported once."""
+    return cache(lambda name: import_network(reference_dir / f"{name}.safetensors", ImportOptions()))

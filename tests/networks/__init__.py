@@ -1,0 +1,1 @@
+"""Networks: layers by hand, folders round trip and damaged, files of others."""
