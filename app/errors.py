@@ -1,6 +1,7 @@
 """Everything this project raises on purpose. No HTTP here: `app.web.problems` maps each to a status.
 
     AexError
+    ├── SettingsError             an environment variable is at fault
     ├── MalformedRequest          the request cannot be read at all
     ├── OptionError               an option is unknown, out of range, or not offered
     ├── ImageError                what was sent as an image is at fault
@@ -26,6 +27,10 @@ of uploads.
 
 class AexError(Exception):
     """Root of all deliberate errors; `str(error)` is fit for a user's eyes."""
+
+
+class SettingsError(AexError):
+    """A setting of this installation cannot be used."""
 
 
 class MalformedRequest(AexError):

@@ -1,0 +1,81 @@
+"""The only wiring: settings in, a running application out. `uvicorn app.main:create_app --factory`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import torch
+from anyio import to_thread
+from fastapi import FastAPI
+
+from app.engine.device import Engine
+from app.errors import AexError
+from app.images.decode import DecodeLimits
+from app.service.catalogue import Catalogue
+from app.service.explainer import Explainer
+from app.settings import Settings
+from app.web.application import build_app
+from app.web.logs import configure_logs, log, log_fault
+from app.web.parts import Parts, Readiness
+from app.web.work import Workers
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An application of its own, with the models loaded; its lifespan opens and closes the engine.
+
+    Args:
+        settings: read from the environment where None.
+
+    Raises:
+        SettingsError, UnknownModel, CheckpointError: this installation cannot serve; says what would be right.
+    """
+    settings = Settings() if settings is None else settings
+    configure_logs(settings.log_format)
+    torch.set_num_threads(settings.thread_count())  # bounds OpenMP and MKL, in every thread of the process
+    catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
+    for name, why in catalogue.broken().items():
+        log.warning("model set aside", model=name, why=why)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = Engine(settings.places)
+        app.state.parts = parts = _put_together(settings, catalogue, engine)
+        warming = asyncio.create_task(_warm_up(parts.explainer, parts.readiness))
+        try:
+            yield
+        finally:
+            warming.cancel()
+            await to_thread.run_sync(engine.close)
+
+    return build_app(
+        version("adversarial-explanations"),
+        lifespan,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_upload_seconds=settings.max_upload_seconds,
+    )
+
+
+def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine) -> Parts:
+    limits = DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
+    return Parts(
+        explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows),
+        catalogue=catalogue,
+        workers=Workers(settings.places),
+        default_timeout_ms=min(settings.default_timeout_ms, settings.max_timeout_ms),
+        max_timeout_ms=settings.max_timeout_ms,
+    )
+
+
+async def _warm_up(explainer: Explainer, readiness: Readiness) -> None:
+    """Serve from the start, and say ready once the first passes, the slow ones, are made."""
+    try:
+        await to_thread.run_sync(explainer.warm_up)
+        readiness.warm = True
+        log.info("ready")
+    except AexError as error:
+        readiness.fault = str(error)
+        log.error("warm-up failed", why=str(error))
+    except Exception as error:  # noqa: BLE001 - a process that never gets ready must say why
+        readiness.fault = "The default model could not be warmed up; the server's log says where."
+        log_fault(error, "warm-up")

@@ -1,0 +1,95 @@
+"""Every environment variable of the product; its name carries its unit. Read by `main` and `cli` alone."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+PREFIX = "AEX_"
+
+
+class Settings(BaseSettings):
+    """What an installation may choose, each as an environment variable `AEX_` + the name in capitals.
+
+    Raises:
+        SettingsError: a variable's value cannot be used, or its name is nearly that of a setting.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    models_dir: Annotated[Path, Field(description="folder of models, one folder each")] = Path("models")
+    default_model: Annotated[str, Field(description="name of the model used where a request names none")] = "cifar10"
+    device: Annotated[str, Field(description="auto (a GPU where there is one), cpu, cuda or cuda:N")] = "auto"
+    threads: Annotated[int, Field(ge=0, le=1024, description="processor threads for tensors, 0 for one a core")] = 0
+    places: Annotated[int, Field(ge=1, le=1000, description="requests worked on or waiting at once")] = 16
+    max_upload_bytes: Annotated[int, Field(ge=1, description="bytes of an uploaded image at the most")] = 20_971_520
+    max_upload_seconds: Annotated[float, Field(gt=0, description="seconds a request's body may take to arrive")] = 60.0
+    max_image_pixels: Annotated[int, Field(ge=1, description="pixels of an image at the most")] = 50_000_000
+    max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
+    max_rows: Annotated[int, Field(ge=1, description="explanations (targets) of one request at the most")] = 64
+    default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds for an answer")] = 120_000
+    max_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="the longest that may be asked for")] = 600_000
+    log_format: Annotated[Literal["console", "json"], Field(description="json or console")] = "console"
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - settings are of many types, and checked here
+        _refuse_misspelt(os.environ)
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise SettingsError(" ".join(_sentences(error))) from None
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
+            raise ValueError("it must be auto, cpu, cuda or cuda:N")
+        return device
+
+    def torch_device(self) -> torch.device:
+        """The device to work on.
+
+        Raises:
+            SettingsError: a GPU was asked for by name and is not there.
+        """
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if self.device == "auto":
+            return torch.device("cuda" if count else "cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and (device.index or 0) >= count:
+            raise SettingsError(f"AEX_DEVICE is {self.device}, but torch finds {count} GPUs here; use cpu or auto.")
+        return device
+
+    def thread_count(self) -> int:
+        """Processor threads for tensors, at least 1."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+def describe_settings() -> Iterator[tuple[str, str, str]]:
+    """(environment variable, default, meaning) of every setting, in the order to be read."""
+    for name, field in Settings.model_fields.items():
+        yield PREFIX + name.upper(), str(field.default), str(field.description)
+
+
+def _refuse_misspelt(environment: Iterable[str]) -> None:
+    known = [name for name, _, _ in describe_settings()]
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.85)
+            if near:
+                raise SettingsError(f"{name} is no setting; did you mean {near[0]}?")
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    meanings = {name: meaning for name, _, meaning in describe_settings()}
+    for fault in error.errors():
+        name = PREFIX + str(fault["loc"][0]).upper()
+        why = fault["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+        yield f"{name} is {str(fault['input'])[:80]!r}; {why} ({meanings.get(name, 'no such setting')})."

@@ -1,0 +1,96 @@
+"""One result in each of the media types it can be sent as."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from app.errors import OptionError
+from app.service.options import PICTURES, ExplainOptions
+from app.service.results import ExplainResult, PredictResult
+from app.web.file_names import ARRAYS, RESULT, picture_name
+from app.web.media_types import BYTES, FORM, JSON, PNG, ZIP
+from app.web.multipart import OutgoingPart, write_parts
+from app.web.schemas import explanation_answer, prediction_answer
+
+
+def prediction_response(result: PredictResult) -> Response:
+    """The prediction as JSON."""
+    return Response(_json(prediction_answer(result)), media_type=JSON)
+
+
+def require_sendable(options: ExplainOptions, media_type: str) -> None:
+    """Refuse, before any work is done, what could not be sent.
+
+    Raises:
+        OptionError: a picture is to be sent and none was asked for.
+    """
+    if media_type == PNG and not set(options.include) & set(PICTURES):
+        raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
+
+
+def explanation_response(result: ExplainResult, media_type: str) -> Response:
+    """The explanation as one of `EXPLANATION_WRITERS`."""
+    return EXPLANATION_WRITERS[media_type](result)
+
+
+def _as_json(result: ExplainResult) -> Response:
+    return Response(_json(explanation_answer(result)), media_type=JSON)
+
+
+def _as_picture(result: ExplainResult) -> Response:
+    """The first target's first picture; what belongs to it is in the headers, in ASCII by percent-encoding."""
+    first = result.explanations[0]
+    name, drawn = next(iter(first.pictures.items()))
+    headers = {
+        "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',
+        "AEX-Id": result.id,
+        "AEX-Model": quote(result.model.name),
+        "AEX-Predicted": quote(result.prediction.best.name),
+        "AEX-Target": quote(first.target),
+        "AEX-Direction": first.direction,
+        "AEX-Picture": name,
+        "AEX-Probability-Before": f"{first.probability_before:.6f}",
+        "AEX-Probability-After": f"{first.probability_after:.6f}",
+        "AEX-Perturbation-RMS": f"{first.perturbation_rms:.6f}",
+    }
+    return Response(drawn.png, headers=headers, media_type=PNG)
+
+
+def _as_form(result: ExplainResult) -> Response:
+    body, content_type = write_parts(_files(result))
+    return Response(body, headers={"Content-Type": content_type})
+
+
+def _as_zip(result: ExplainResult) -> Response:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for part in _files(result):
+            archive.writestr(part.file_name, part.content)
+    headers = {"Content-Disposition": f'attachment; filename="explanation-{result.id}.zip"'}
+    return Response(file.getvalue(), headers=headers, media_type=ZIP)
+
+
+EXPLANATION_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
+    JSON: _as_json,
+    PNG: _as_picture,
+    FORM: _as_form,
+    ZIP: _as_zip,
+}
+
+
+def _files(result: ExplainResult) -> Iterator[OutgoingPart]:
+    """The JSON, then what it names: pictures, and the arrays where they were asked for."""
+    yield OutgoingPart(RESULT, JSON, _json(explanation_answer(result, embed=False)))
+    for one in result.explanations:
+        for name, drawn in one.pictures.items():
+            yield OutgoingPart(picture_name(one, name), PNG, drawn.png)
+    if result.arrays_npz is not None:
+        yield OutgoingPart(ARRAYS, BYTES, result.arrays_npz)
+
+
+def _json(answer: Mapping[str, object]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,107 @@
+"""The API's description: what FastAPI cannot see, because bodies are read by hand in three media types."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.web.media_types import FORM, JSON, PROBLEM
+from app.web.options import Option
+from app.web.problems import KINDS, Problem
+
+STATIC = Path(__file__).parent / "static"
+EXAMPLE_IMAGE = STATIC / "example.png"
+ABOUT = """
+Classifies images with robust networks, and explains each answer by attacking it: how would the image have to change, by
+how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
+image in base64, or the image itself with options in the query. [An image to try](docs/example.png).
+"""
+_IMAGE_FILE = {"type": "string", "format": "binary", "description": "PNG, JPEG, WebP, BMP, TIFF or GIF"}
+
+Schema = dict[str, Any]
+
+
+def request_description(options: Sequence[Option], examples: Mapping[str, Mapping[str, object]]) -> Schema:
+    """Request body and query of a route that takes an image.
+
+    Args:
+        options: what the route takes.
+        examples: by summary, JSON members beside the example image.
+    """
+    schemas = {option.name: dict(option.schema) for option in options}
+    image = base64.b64encode(EXAMPLE_IMAGE.read_bytes()).decode("ascii")
+    as_json = {
+        "schema": _object({"image": {"type": "string", "contentEncoding": "base64"}, **schemas}),
+        "examples": {
+            summary: {"summary": summary, "value": {"image": image, **members}} for summary, members in examples.items()
+        },
+    }
+    as_form = {"schema": _object({"image": _IMAGE_FILE, **schemas})}
+    content = {JSON: as_json, FORM: as_form, "image/*": {"schema": _IMAGE_FILE}}
+    return {
+        "requestBody": {"required": True, "content": content},
+        "parameters": [_parameter(option) for option in options],
+    }
+
+
+def problems(*slugs: str) -> dict[int | str, Schema]:
+    """Responses of a route: each status with the problems it can mean."""
+    by_status: dict[int | str, list[str]] = {}
+    for kind in (KINDS[slug] for slug in slugs):
+        by_status.setdefault(kind.status, []).append(f"{kind.title}: {kind.meaning}")
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": " ".join(texts), "content": content} for status, texts in by_status.items()}
+
+
+IMAGE_PROBLEMS = problems(
+    "malformed-request",
+    "empty-image",
+    "damaged-image",
+    "unknown-model",
+    "not-acceptable",
+    "upload-too-slow",
+    "image-too-large",
+    "too-many-pixels",
+    "decoding-too-costly",
+    "not-an-image",
+    "unsupported-content-type",
+    "invalid-option",
+    "not-finite",
+    "full",
+    "deadline-exceeded",
+)
+"""Of every route that takes an image."""
+
+
+def describe_api(app: FastAPI) -> None:
+    """Let the app describe itself, with the shape that all its errors have."""
+
+    def openapi() -> Schema:
+        if app.openapi_schema is None:
+            app.openapi_schema = _described(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the description
+
+
+def _described(app: FastAPI) -> Schema:
+    description = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = description["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own error, which is never sent
+        schemas.pop(unused, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    return description
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "required": ["image"], "properties": properties, "additionalProperties": False}
+
+
+def _parameter(option: Option) -> Schema:
+    """The option in the query. Its default is not repeated: API pages send it, and a body may give the option too."""
+    schema = {key: value for key, value in option.schema.items() if key != "default"}
+    lists = {"style": "form", "explode": False} if option.is_list else {}
+    return {"name": option.name, "in": "query", "required": False, "schema": schema, **lists}

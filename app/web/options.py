@@ -1,0 +1,235 @@
+"""From what was given, as texts or JSON values, to the service's options; each refusal says what would be right."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeAlias, get_args
+
+from app.adversarial.explain import PAPER_STEPS, Direction
+from app.errors import OptionError
+from app.service.options import (
+    INCLUDABLE,
+    MAX_STEPS,
+    PICTURES,
+    TARGET_WORDS,
+    ExplainOptions,
+    Heatmap,
+    Overlay,
+    PredictOptions,
+)
+
+Given: TypeAlias = dict[str, list[object]]
+"""Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
+
+MAX_TEXT = 1000
+MAX_WHOLE = 2**63 - 1
+_WHOLE = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `read` turns a given value into the service's, or raises ValueError; `must_be` says what it takes.
+
+    `schema` and `example` are its part of the API's description.
+    """
+
+    name: str
+    read: Callable[[object], object]
+    must_be: str
+    schema: Mapping[str, object]
+    is_list: bool = False
+
+
+def whole(value: object) -> int:
+    """A whole number, given as such or as text."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_WHOLE:
+        raise ValueError
+    return value
+
+
+def number(value: object) -> float:
+    """A finite number, given as such or as text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_WHOLE:
+        raise ValueError
+    return float(value)
+
+
+def text(value: object) -> str:
+    """A short text."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ValueError
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Names or ids: a text is split at commas, a JSON list taken as it is."""
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    entries = value if isinstance(value, list) else [value]
+    return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
+
+
+def pixel_level(value: object) -> float | str:
+    """A number, or the word auto."""
+    return value if value == "auto" and isinstance(value, str) else number(value)
+
+
+def _choice(name: str, allowed: Sequence[str], default: str) -> Option:
+    schema = {"type": "string", "enum": list(allowed), "default": default}
+    return Option(name, text, f"one of {', '.join(allowed)}", schema)
+
+
+def _list(name: str, must_be: str, description: str, default: Sequence[str], allowed: Sequence[str] = ()) -> Option:
+    items = {"type": "string", **({"enum": list(allowed)} if allowed else {})}
+    schema = {"type": "array", "items": items, "default": list(default), "description": description}
+    return Option(name, names, must_be, schema, is_list=True)
+
+
+PREDICT = (
+    Option(
+        "model",
+        text,
+        "the name of a model",
+        {"type": "string", "description": "name of a model; the installation's default where none is named"},
+    ),
+    Option(
+        "top_k",
+        whole,
+        "a whole number, 0 for all classes",
+        {"type": "integer", "minimum": 0, "default": 5, "description": "classes in the prediction, 0 for all"},
+    ),
+    Option(
+        "timeout_ms",
+        whole,
+        "a whole number of milliseconds",
+        {"type": "integer", "minimum": 1, "description": "milliseconds until the request is given up"},
+    ),
+)
+
+EXPLAIN = (
+    *PREDICT,
+    _list(
+        "targets",
+        f"class names or ids, or {', '.join(TARGET_WORDS)}",
+        "classes to explain, by name or id, or predicted, runner_up, all",
+        ExplainOptions.targets,
+    ),
+    _choice("direction", get_args(Direction), "encourage"),
+    _choice("method", ("paper",), "paper"),
+    Option(
+        "rho",
+        number,
+        "a number above 0 and at most 1",
+        {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "description": "RMS size of the change, pixels in [0, 1]; the model's own by default",
+        },
+    ),
+    Option(
+        "steps",
+        whole,
+        f"a whole number from 1 to {MAX_STEPS}",
+        {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_STEPS,
+            "default": PAPER_STEPS,
+            "description": "gradient steps",
+        },
+    ),
+    _choice("heatmap", get_args(Heatmap), "signed"),
+    _choice("overlay", get_args(Overlay), "original"),
+    Option(
+        "color_map",
+        text,
+        "the name of a colour map",
+        {
+            "type": "string",
+            "description": "diverging for signed, sequential for magnitude; colour-blind-safe by default",
+        },
+    ),
+    Option(
+        "scale",
+        pixel_level,
+        "a number above 0 and at most 1, or auto",
+        {
+            "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"const": "auto"}],
+            "description": "pixel level at the end of the heatmap's colour bar; the model's own by default",
+        },
+    ),
+    _list("include", f"any of {', '.join(INCLUDABLE)}", "pictures to draw, and arrays", PICTURES, INCLUDABLE),
+    Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
+)
+
+NOT_YET: Mapping[str, tuple[object, ...]] = {
+    "against": (),
+    "quality": (False, "false"),
+    "margin": (False, "false"),
+    "methods": ("adversarial", ["adversarial"]),
+}
+"""Options of later builds, with the values that ask for nothing this build lacks."""
+
+
+def predict_options(given: Given) -> PredictOptions:
+    """Options of a prediction.
+
+    Raises:
+        OptionError: an option is unknown, cannot be read, or is out of range.
+    """
+    return PredictOptions(**_read(given, PREDICT))
+
+
+def explain_options(given: Given) -> ExplainOptions:
+    """Options of an explanation; raises as `predict_options` does."""
+    for name, harmless in NOT_YET.items():
+        if any(value is not None and value not in harmless for value in given.get(name, [])):
+            raise OptionError(f"{name} is not offered by this build; leave it out.")
+    return ExplainOptions(**_read({name: given[name] for name in given if name not in NOT_YET}, EXPLAIN))
+
+
+def _read(given: Given, options: Sequence[Option]) -> dict[str, Any]:
+    known = {option.name: option for option in options}
+    for name in given:
+        if name not in known:
+            raise OptionError(_unknown(name, list(known)))
+    said = {name: [value for value in values if value is not None] for name, values in given.items()}
+    return {name: _value(known[name], values) for name, values in said.items() if values}
+
+
+def _value(option: Option, values: list[object]) -> object:
+    if len(values) > 1 and not option.is_list:
+        raise OptionError(f"{option.name} is given {len(values)} times; give it once.")
+    try:
+        read = [option.read(value) for value in values]
+    except ValueError:
+        raise OptionError(f"{option.name} is {_shown(values)}; it must be {option.must_be}.") from None
+    if not option.is_list:
+        return read[0]
+    return tuple(name for several in read if isinstance(several, tuple) for name in several)
+
+
+def _shown(values: list[object]) -> str:
+    (value, *more) = values
+    if more or isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    return repr(value[:60]) if isinstance(value, str) else str(value)[:60]
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    if name in {option.name for option in EXPLAIN}:
+        return f"{name} is an option of explanations, not of predictions."
+    near = get_close_matches(name[:80], known, n=2, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the options are {', '.join(known)}."
+    return f"{name[:80]!r} is no option; {hint}"

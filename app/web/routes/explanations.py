@@ -1,0 +1,56 @@
+"""POST /v1/explanations."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.web.answers import EXPLANATION_WRITERS, explanation_response, require_sendable
+from app.web.media_types import FORM, PNG, ZIP
+from app.web.negotiation import negotiate
+from app.web.openapi import IMAGE_PROBLEMS, request_description
+from app.web.options import EXPLAIN, explain_options
+from app.web.parts import PartsHere
+from app.web.schemas import ExplanationAnswer
+
+router = APIRouter(tags=["explanations"])
+
+_EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "what would make it more of what it was read as": {"targets": ["predicted"], "steps": 10},
+    "what would make it less of it, and of the runner-up": {
+        "targets": ["predicted", "runner_up"],
+        "direction": "discourage",
+    },
+    "a class by its id, heatmap alone, with arrays": {
+        "targets": [0],
+        "rho": 0.05,
+        "steps": 10,
+        "heatmap": "magnitude",
+        "overlay": "grayscale",
+        "scale": "auto",
+        "include": ["heatmap", "arrays"],
+    },
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_ANSWERS = {"description": "The explanation, as Accept asks", "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY}}
+
+
+@router.post(
+    "/v1/explanations",
+    summary="Prediction and explanations of one image",
+    response_model=ExplanationAnswer,
+    responses={200: _ANSWERS, **IMAGE_PROBLEMS},
+    openapi_extra=request_description(EXPLAIN, _EXAMPLES),
+)
+async def explain(request: Request, parts: PartsHere) -> Response:
+    """Classify one image and explain each target: a heatmap, the change, and the changed image."""
+    media_type = negotiate(request.headers, tuple(EXPLANATION_WRITERS))
+    asked = await parts.read(request)
+    options = explain_options(asked.options)
+    require_sendable(options, media_type)
+    token = parts.token(options)
+    return await parts.workers.run_while_wanted(
+        request,
+        token,
+        lambda: explanation_response(parts.explainer.explain(asked.image, options, token), media_type),
+    )

@@ -1,0 +1,44 @@
+"""Pages for people: /docs, with everything it loads, and one page for each kind of problem."""
+
+from html import escape
+
+from fastapi import APIRouter, HTTPException
+from starlette.responses import FileResponse, HTMLResponse
+
+from app.web.openapi import EXAMPLE_IMAGE, STATIC
+from app.web.problems import KINDS, PATH
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The API, to read and to try."""
+    return FileResponse(STATIC / "docs.html")
+
+
+@router.get("/docs/docs.js")
+async def docs_script() -> FileResponse:
+    """Starts the page."""
+    return FileResponse(STATIC / "docs.js")
+
+
+@router.get("/docs/example.png")
+async def docs_example() -> FileResponse:
+    """An image to try."""
+    return FileResponse(EXAMPLE_IMAGE)
+
+
+@router.get(PATH + "{slug}")
+async def problem(slug: str) -> HTMLResponse:
+    """What a problem's `type` means."""
+    if slug not in KINDS:
+        raise HTTPException(404)
+    kind = KINDS[slug]
+    title, meaning = escape(kind.title), escape(kind.meaning)
+    return HTMLResponse(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<link rel="icon" href="data:,"></head><body><h1>{title}</h1><p>HTTP status {kind.status}.</p>'
+        f"<p>{meaning}</p><p>The member <code>detail</code> of the answer says what was wrong with the very request,"
+        f" and what would be right.</p></body></html>"
+    )

@@ -1,0 +1,181 @@
+"""The JSON answers, field by field, and how a result becomes one."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.service import results
+from app.web.file_names import picture_name
+from app.web.media_types import PNG
+
+
+class InputSize(BaseModel):
+    """What the network takes, in pixels, and how an image of another shape is fitted to it."""
+
+    height: int
+    width: int
+    channels: int
+    fit: str = Field(description="stretch, letterbox or center_crop")
+
+
+class Model(BaseModel):
+    """The network that answered."""
+
+    name: str
+    weights_sha256: str
+    input: InputSize
+
+
+class Region(BaseModel):
+    """A rectangle in the uploaded image's own pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Image(BaseModel):
+    """The upload as decoded and turned upright; `seen` is the part that the network saw."""
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    seen: Region
+    notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
+
+
+class ClassProbability(BaseModel):
+    """One class and its softmax probability."""
+
+    class_name: str = Field(serialization_alias="class")
+    class_id: int
+    probability: float
+
+
+class Prediction(ClassProbability):
+    """The most probable class, and the most probable ones in falling order."""
+
+    top: list[ClassProbability]
+
+
+class Picture(BaseModel):
+    """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
+
+    media_type: str
+    width: int
+    height: int
+    data: str | None = Field(description="base64; null where the picture is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+    scale: float | None = Field(description="pixel level at the end of a heatmap's colour bar")
+    gain: float | None = Field(description="factor by which a perturbation is shown, around mid-grey")
+    color_map: str | None = Field(description="of a heatmap")
+
+
+class Explanation(BaseModel):
+    """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
+
+    target: str
+    target_id: int
+    role: str = Field(description="predicted, runner_up or named")
+    direction: str
+    method: str
+    probability_before: float
+    probability_after: float
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    perturbation_rms: float
+    perturbation_l2: float
+    steps: int
+    converged: bool = Field(description="the search ended within 5% of rho")
+    goal_met: bool = Field(description="converged, and the probability moved in the direction asked for")
+    changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
+    pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
+
+
+class PredictionAnswer(BaseModel):
+    """Classes and probabilities of one image."""
+
+    id: str
+    created: str
+    model: Model
+    image: Image
+    prediction: Prediction
+    timing_ms: dict[str, float] = Field(description="milliseconds spent queued and in each part of the work")
+
+
+class ExplanationAnswer(PredictionAnswer):
+    """Prediction and explanations of one image."""
+
+    explanations: list[Explanation]
+    arrays: str | None = Field(
+        description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
+        " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
+    )
+
+
+def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
+    """A prediction as plain JSON values."""
+    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+
+
+def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
+    """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
+    arrays = _base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
+    explanations = [_explanation(one, embed=embed) for one in result.explanations]
+    return ExplanationAnswer(**_common(result), explanations=explanations, arrays=arrays).model_dump(by_alias=True)
+
+
+def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+    model, image, best = result.model, result.image, result.prediction.best
+    return {
+        "id": result.id,
+        "created": _utc(result.created),
+        "model": Model(
+            name=model.name,
+            weights_sha256=model.weights_sha256,
+            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
+        ),
+        "image": Image.model_validate(asdict(image)),
+        "prediction": Prediction(
+            class_name=best.name,
+            class_id=best.class_id,
+            probability=best.probability,
+            top=[
+                ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
+                for one in result.prediction.top
+            ],
+        ),
+        "timing_ms": {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()},
+    }
+
+
+def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
+    said = {name: getattr(one, name) for name in Explanation.model_fields if name != "pictures"}
+    pictures = {name: _picture(drawn, picture_name(one, name), embed=embed) for name, drawn in one.pictures.items()}
+    return Explanation(**said, pictures=pictures)
+
+
+def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
+    return Picture(
+        media_type=PNG,
+        width=drawn.width,
+        height=drawn.height,
+        data=_base64(drawn.png) if embed else None,
+        file=None if embed else file,
+        scale=drawn.scale,
+        gain=drawn.gain,
+        color_map=drawn.color_map,
+    )
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _utc(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
