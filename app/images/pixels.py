@@ -54,10 +54,10 @@ def _refuse_unreadable_kinds(image: ImageFile.ImageFile) -> None:
     if image.mode == "LAB":
         raise NotAnImage("The image holds CIE Lab colours, which are not read here; send RGB.")
     tags = getattr(image, "tag_v2", {})
-    raw = any(tile.codec_name == "raw" for tile in image.tile)
-    if raw and tags.get(TIFF_PLANAR) == 2 and max(tags.get(TIFF_BITS_PER_SAMPLE, (1,))) > 8:
-        # Pillow takes each byte of such a plane for a pixel, without a word.
-        raise NotAnImage("The TIFF holds uncompressed 16-bit colour planes, which are not read here; interleave them.")
+    in_planes = tags.get(TIFF_PLANAR) == 2 and image.mode not in SIXTEEN_BIT_GREY
+    if in_planes and max(tags.get(TIFF_BITS_PER_SAMPLE, (1,))) > 8:
+        # Pillow takes each byte of such a plane for a pixel, or loses the low bytes, without a word.
+        raise NotAnImage("The TIFF holds 16-bit colours in separate planes, which is not read here; interleave them.")
 
 
 def _sixteen_bit_grey(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], list[str]]:

@@ -3,13 +3,12 @@
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-LIMITLESS_SECONDS = 60.0
 
 
 def gradient(height: int = 6, width: int = 8) -> NDArray[np.uint8]:
@@ -26,16 +25,33 @@ def encoded(pixels: NDArray[Any] | Image.Image, file_format: str, **options: Any
     return file.getvalue()
 
 
-def png(width: int, height: int, bits: int, color_type: int, samples: bytes, *extra: tuple[bytes, bytes]) -> bytes:
-    """A PNG with the given header and rows (each without its filter byte), and further chunks before the pixels."""
-    rows = [samples[at : at + len(samples) // max(1, height)] for at in _row_starts(samples, height)]
-    header = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, 0)
-    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b"")]
+def png(
+    width: int,
+    height: int,
+    bits: int,
+    color_type: int,
+    samples: bytes,
+    *extra: tuple[bytes, bytes],
+    interlaced_rows: int = 0,
+) -> bytes:
+    """A PNG of the given header and samples, with further chunks before the pixels.
+
+    Interlaced, its samples are those of all passes together, of that many equally long rows.
+    """
+    row_bytes = max(1, len(samples) // max(1, interlaced_rows or height))
+    rows = [samples[at : at + row_bytes] for at in range(0, len(samples), row_bytes)]
+    header = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, interlaced_rows > 0)
+    chunks = [
+        (b"IHDR", header),
+        *extra,
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
+        (b"IEND", b""),
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
 
 
-def tiff(order: str, tags: dict[int, tuple[int, list[int]]], samples: bytes) -> bytes:
-    """An uncompressed one-strip TIFF; `tags` are number: (type 3 for 16 or 4 for 32 bits, values), without the strip's."""
+def tiff(order: str, tags: Mapping[int, tuple[int, list[int]]], samples: bytes) -> bytes:
+    """A TIFF of one strip; `tags` are number: (type 3 for 16 or 4 for 32 bits, values), without the strip's own."""
     count = len(tags) + 2
     outside_at = 8 + 2 + 12 * count + 4
     outside = b""
@@ -52,10 +68,6 @@ def tiff(order: str, tags: dict[int, tuple[int, list[int]]], samples: bytes) -> 
     directory = struct.pack(order + "H", count) + b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
     magic = b"II*\0" if order == "<" else b"MM\0*"
     return magic + struct.pack(order + "I", 8) + directory + outside + samples
-
-
-def _row_starts(samples: bytes, height: int) -> range:
-    return range(0, len(samples), max(1, len(samples) // max(1, height)))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -218,7 +218,9 @@ def test_messages_never_quote_the_upload() -> None:
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=6),
     cut=st.floats(0, 1),
 )
-def test_mutated_files_give_pixels_or_an_error_of_ours(name: str, changes: list[tuple[float, bytes]], cut: float) -> None:
+def test_mutated_files_give_pixels_or_an_error_of_ours(
+    name: str, changes: list[tuple[float, bytes]], cut: float
+) -> None:
     data = bytearray(FILES[name])
     for place, new in changes:
         at = int(place * len(data))
