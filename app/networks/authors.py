@@ -1,7 +1,8 @@
 """The paper authors' own networks: their names for the tensors, carried over to our ResNet's.
 
 Source: the public code of Woods, Chen, Teuscher 2019, MIT. `pipe.0` is the stem, `pipe.1` to `pipe.G` the groups of
-blocks, then batch norm, activation, average pool, and a 1x1 convolution as classifier. Half-Huber layers keep delta in `d`.
+blocks, then batch norm, activation, average pool, and a 1x1 convolution as classifier. Half-Huber layers keep delta in
+`d`.
 """
 
 import re

@@ -9,8 +9,8 @@ _SHOWN_CLASSES = 20
 _UNKNOWN_SOURCE = "Nothing is written down about where it comes from."
 
 
-def write_card(name: str, description: ModelDescription, source: str = _UNKNOWN_SOURCE) -> str:
-    """A short card in Markdown: `source` is a paragraph on where the weights come from and under which licence."""
+def write_card(name: str, description: ModelDescription) -> str:
+    """A short card in Markdown; says of what is not known that it is not."""
     size, defaults = description.input, description.explanation
     classes = ", ".join(description.classes[:_SHOWN_CLASSES])
     more = len(description.classes) - _SHOWN_CLASSES
@@ -27,7 +27,7 @@ def write_card(name: str, description: ModelDescription, source: str = _UNKNOWN_
         f" {classes}{f' and {more} more' if more > 0 else ''}.",
         f"Images of another shape are fitted by `{size.fit}`. Explanations have RMS {defaults.rho:g} unless asked"
         f" otherwise, and their colour bar ends at {defaults.scale:g}.",
-        f"## Source\n\n{source}",
+        f"## Source\n\n{description.source or _UNKNOWN_SOURCE}",
         f"## Training\n\n{trained}",
         f"## Measured\n\n{measured}",
     )

@@ -17,6 +17,7 @@ Fit = Literal["stretch", "letterbox", "center_crop"]
 MAX_SIDE_PIXELS = 2048
 MAX_CLASSES = 100_000
 MAX_CLASS_NAME = 200
+MAX_SOURCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class ModelDescription:
         explanation: defaults.
         training: the recipe it was trained with, as plain JSON; None where it is not known.
         scores: what was measured of it, as plain JSON; empty where nothing was.
+        source: a paragraph on where the weights come from and under which licence; empty where it is not known.
     """
 
     architecture: Architecture
@@ -56,6 +58,7 @@ class ModelDescription:
     explanation: ExplanationDefaults
     training: Mapping[str, object] | None
     scores: Mapping[str, object]
+    source: str = ""
 
 
 def to_json(description: ModelDescription, weights_sha256: str) -> dict[str, object]:
@@ -73,6 +76,7 @@ def to_json(description: ModelDescription, weights_sha256: str) -> dict[str, obj
         "explanation": asdict(description.explanation),
         "training": None if description.training is None else dict(description.training),
         "scores": dict(description.scores),
+        "source": description.source,
         "weights_sha256": weights_sha256,
     }
 
@@ -95,6 +99,7 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
         explanation=_explanation(fields.nested("explanation")),
         training=_training(fields),
         scores=fields.plain("scores"),
+        source=fields.text("source", f"text of at most {MAX_SOURCE}", lambda text: len(text) <= MAX_SOURCE),
     )
     sha256 = fields.text("weights_sha256", "64 hexadecimal digits", _is_sha256)
     fields.done()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -47,11 +47,10 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ImportedNetwork:
-    """A frozen network in evaluation mode, what is known of it, and a paragraph on where it comes from."""
+    """A frozen network in evaluation mode, and what is known of it."""
 
     network: nn.Module
     description: ModelDescription
-    source: str
 
 
 def import_network(file: Path, options: ImportOptions) -> ImportedNetwork:
@@ -65,14 +64,13 @@ def import_network(file: Path, options: ImportOptions) -> ImportedNetwork:
         if options.arch is not None:
             raise CheckpointError(f"{file} is one of the paper authors' networks, no {options.arch}; leave out --arch.")
         state, description = _authors(weights, options, file)
-        source = AUTHORS_SOURCE
     else:
         state, description = _torchvision(weights, options, file)
-        source = f"Weights of torchvision's {options.arch}, made elsewhere; the file does not say by whom or from what."
+    description = replace(description, source=f"{description.source} {_provenance(weights, file)}")
     require_valid(description, file)
     network = freeze(build_with_weights(description, _as_network_keeps(state), file))
     try_once(network, description, torch.device("cpu"), file)
-    return ImportedNetwork(network, description, f"{source} {_provenance(weights, file)}")
+    return ImportedNetwork(network, description)
 
 
 def _authors(weights: ForeignWeights, options: ImportOptions, file: Path) -> tuple[dict[str, Tensor], ModelDescription]:
@@ -91,6 +89,7 @@ def _authors(weights: ForeignWeights, options: ImportOptions, file: Path) -> tup
         explanation=_explanation(options),
         training=training if isinstance(training, dict) else None,
         scores={},
+        source=AUTHORS_SOURCE,
     )
 
 
@@ -120,6 +119,7 @@ def _torchvision(
         explanation=_explanation(options),
         training=None,
         scores={},
+        source=f"Weights for torchvision's {options.arch}; the file does not say who made them, or from what.",
     )
     return {f"network.{name}": tensor for name, tensor in weights.tensors.items()}, description
 

@@ -1,0 +1,94 @@
+"""What `aex models` does: list, show and import the folders under models/."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import CheckpointError, UnknownModel
+from app.networks.card import write_card
+from app.networks.checkpoint import CARD, read_description, save_checkpoint
+from app.networks.description import MAX_CLASS_NAME, ModelDescription, is_class_name
+from app.networks.importing import ImportOptions, import_network
+from app.service.catalogue import NAME_RULE, is_model_name, model_folders
+
+_MAX_CLASSES_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model folder: what it says of itself, or the `problem` with that. The weights were not looked at."""
+
+    name: str
+    description: ModelDescription | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class ShownModel:
+    """One model: `card` is the text of its CARD.md, empty without one."""
+
+    name: str
+    description: ModelDescription
+    weights_sha256: str
+    card: str
+
+
+def list_models(models: Path) -> tuple[ListedModel, ...]:
+    """Every model folder under `models`, by name."""
+    listed = []
+    for folder in model_folders(models):
+        try:
+            listed.append(ListedModel(folder.name, read_description(folder)[0], None))
+        except CheckpointError as error:
+            listed.append(ListedModel(folder.name, None, str(error)))
+    return tuple(listed)
+
+
+def show_model(models: Path, name: str) -> ShownModel:
+    """What is written down about one model.
+
+    Raises:
+        UnknownModel: there is none of that name; lists what is there.
+        CheckpointError: its model.json is wrong.
+    """
+    folders = {folder.name: folder for folder in model_folders(models)}
+    if name not in folders:
+        raise UnknownModel(f"There is no model {name} in {models}; there are: {', '.join(folders) or 'none'}.")
+    description, sha256 = read_description(folders[name])
+    card = folders[name] / CARD
+    return ShownModel(name, description, sha256, card.read_text("utf-8") if card.is_file() else "")
+
+
+def import_model(file: Path, models: Path, name: str, options: ImportOptions, *, force: bool = False) -> Path:
+    """Make the folder `models`/`name` out of weights that others trained; returns it.
+
+    Raises:
+        CheckpointError: the name, the file or an option is at fault, or the model is there and `force` was not said.
+    """
+    if not is_model_name(name):
+        raise CheckpointError(f"A model cannot be called {name!r}; a name is {NAME_RULE}.")
+    folder = models / name
+    if folder.exists() and not force:
+        raise CheckpointError(f"{folder} is there already; choose another --name, or replace it with --force.")
+    imported = import_network(file, options)
+    save_checkpoint(folder, imported.network, imported.description, write_card(name, imported.description))
+    return folder
+
+
+def read_classes(file: Path) -> tuple[str, ...]:
+    """Class names by id: one a line of a UTF-8 text.
+
+    Raises:
+        CheckpointError: it cannot be read, or a line is no class name; says which.
+    """
+    try:
+        with file.open("rb") as stream:
+            lines = stream.read(_MAX_CLASSES_BYTES).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise CheckpointError(f"{file} cannot be read as text; give a UTF-8 file with one class name a line.") from None
+    for number, line in enumerate(lines, start=1):
+        if not is_class_name(line):
+            raise CheckpointError(
+                f"{file}: line {number} is no class name; it must be 1 to {MAX_CLASS_NAME} printable characters,"
+                " without blanks around them."
+            )
+    return tuple(lines)
