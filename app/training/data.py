@@ -1,5 +1,7 @@
 """Training and test images: CIFAR-10 as one npz, checked before the first step."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,19 +46,16 @@ def load_npz(path: Path) -> DataSet:
     Raises:
         DataError: a missing file or array, wrong shapes, or labels out of range; says which.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} does not exist; give an npz with train_images, train_labels, test_images, test_labels."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not a plain npz file of arrays: {error}.") from error
+    found = _arrays(path)
     splits = {name: _split(path, found, name) for name in ("train", "test")}
+    if splits["train"].images.shape[1:] != splits["test"].images.shape[1:]:
+        raise DataError(
+            f"train_images of {path} are {found['train_images'].shape[1:]} and test_images"
+            f" {found['test_images'].shape[1:]}: both need one height, width and number of channels."
+        )
     count = 1 + max(int(split.labels.max()) for split in splits.values())
     if "classes" in found:
-        names = tuple(str(name) for name in found["classes"])
+        names = tuple(str(name) for name in found["classes"].reshape(-1))
     else:
         names = CIFAR10_CLASSES if count == len(CIFAR10_CLASSES) else tuple(str(i) for i in range(count))
     if count > len(names):
@@ -64,16 +63,30 @@ def load_npz(path: Path) -> DataSet:
     return DataSet(splits["train"], splits["test"], names)
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name]) for name in arrays.files}
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} does not exist; give an npz with train_images, train_labels, test_images, test_labels."
+        ) from None
+    # TypeError: a bare npy opens as an array, which is no context. The others: empty, cut short, damaged, or no zip.
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is not a whole npz file of plain arrays, as numpy.savez writes one.") from error
+
+
 def _split(path: Path, arrays: dict[str, np.ndarray], name: str) -> Images:
     try:
         images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
     except KeyError as error:
         raise DataError(f"{path} has no array {error}; it has {', '.join(sorted(arrays)) or 'none'}.") from None
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or not images.size:
         raise DataError(
-            f"{name}_images of {path} is {images.dtype} {images.shape}; it must be uint8 (n, height, width, 1 or 3)."
+            f"{name}_images of {path} is {images.dtype} {images.shape};"
+            " it must be uint8 (n, height, width, 1 or 3), with nothing of size 0."
         )
-    if labels.shape != images.shape[:1] or not len(labels):
+    if labels.shape != images.shape[:1]:
         raise DataError(f"{path} has {len(images)} {name}_images and labels of shape {labels.shape}: one for each.")
     if labels.dtype.kind not in "iu" or labels.min() < 0:
         raise DataError(f"{name}_labels of {path} must be whole numbers from 0 up.")

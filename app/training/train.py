@@ -72,9 +72,10 @@ def train(
         report: called after every step.
 
     Raises:
-        DataError: no state to resume from.
-        NotFinite: the loss became NaN or infinite; `state.pt` still holds the last good state.
+        DataError: no state to resume from, or images that this network or batch size cannot take.
+        NotFinite: the loss or a weight became NaN or infinite; `state.pt` still holds the last good state.
     """
+    _require_fit(recipe, data)
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     learn, held_out = _hold_out(data.train)
@@ -112,10 +113,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         logits, cross_entropy, penalty = _gradients(passes, network, images, label, recipe, weight, random)
         if not (cross_entropy.isfinite() and penalty.isfinite()):
-            raise NotFinite(
-                f"The loss is {float(cross_entropy)} and its penalty {float(penalty)} at step {step};"
-                f" {run / 'state.pt'} holds the last good state. Resume from it with a lower learning rate."
-            )
+            raise _diverged(run, step, f"The loss is {float(cross_entropy)} and its penalty {float(penalty)}")
         optimizer.step()
         average.update(network, step)
         if recipe.lipschitz is not None:
@@ -126,11 +124,14 @@ def train(
         progress = Progress(step + 1, steps, float(cross_entropy), accuracy, weight, now - began)
         report(progress)
         epoch_ends = (step + 1) % batches == 0 or step + 1 == steps
+        saves = epoch_ends or now - saved > save_every_seconds
+        if saves and not all(values.isfinite().all() for values in network.state_dict().values()):
+            raise _diverged(run, step, "A weight is not finite")  # a finite loss can have a gradient that is not
         if epoch_ends:
             _log(run, progress, penalty=float(penalty), **_held_out_scores(average.average, held_out))
         elif (step + 1) % 50 == 0:
             _log(run, progress, penalty=float(penalty))
-        if epoch_ends or now - saved > save_every_seconds:
+        if saves:
             _save(run / "state.pt", step + 1, pressure, recipe, network, average, optimizer)
             saved = now
     return freeze(average.average)
@@ -191,6 +192,25 @@ def _gradients(
         penalty = lipschitz_penalty(network(part), part, label[:count], tandem, drawn)
         (weight * penalty).backward()  # type: ignore[no-untyped-call]
     return logits.detach(), cross_entropy.detach(), penalty.detach()
+
+
+def _require_fit(recipe: Recipe, data: DataSet) -> None:
+    learn, _ = _hold_out(data.train)
+    if len(learn) < recipe.batch_size:
+        raise DataError(f"{len(learn)} images to learn from are less than one batch of {recipe.batch_size}.")
+    channels, classes = learn.images.shape[1], 1 + int(data.train.labels.max())
+    if channels != recipe.network.channels or classes > recipe.network.classes:
+        raise DataError(
+            f"The images have {channels} channels and {classes} classes, and the recipe's network takes"
+            f" {recipe.network.channels} and {recipe.network.classes}: set both in the recipe."
+        )
+
+
+def _diverged(run: Path, step: int, what: str) -> NotFinite:
+    return NotFinite(
+        f"{what} at step {step}; {run / 'state.pt'} holds the last good state."
+        " Resume from it with a lower learning rate."
+    )
 
 
 def _hold_out(images: Images) -> tuple[Images, Images]:
