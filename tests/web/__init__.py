@@ -1,0 +1,1 @@
+"""HTTP, asked of a real server with small real networks."""

@@ -1,0 +1,114 @@
+"""A real uvicorn, in a thread of this process, and the small networks it serves."""
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import httpx
+import numpy as np
+import torch
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from app.main import create_app
+from app.networks.checkpoint import save_checkpoint
+from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
+from app.networks.resnet import ResNet, ResNetConfig
+from app.settings import Settings
+from app.web.parts import Parts
+
+CLASSES = ("cat", "dog", "sea, ship")
+MAX_UPLOAD_BYTES = 200_000
+PLACES = 2
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: its address, the application in it, and a client for it."""
+
+    host: str
+    port: int
+    app: FastAPI
+    client: httpx.Client
+
+    @property
+    def parts(self) -> Parts:
+        return cast(Parts, self.app.state.parts)
+
+
+def save_models(folder: Path) -> Path:
+    """`tiny` answers in milliseconds; `slow` takes seconds for the longest explanation; `broken` cannot be loaded."""
+    _save(folder / "tiny", ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1)), side=8)
+    _save(folder / "slow", ResNetConfig(classes=3, widths=(16, 32), blocks=(2, 2)), side=64)
+    _save(folder / "broken", ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1)), side=8)
+    (folder / "broken" / "weights.safetensors").write_bytes(b"")
+    return folder
+
+
+def small_settings(models_dir: Path, **others: object) -> Settings:
+    given: dict[str, object] = {
+        "models_dir": models_dir,
+        "default_model": "tiny",
+        "device": "cpu",
+        "threads": 1,
+        "places": PLACES,
+        "max_upload_bytes": MAX_UPLOAD_BYTES,
+        "max_image_pixels": 1_000_000,
+        "max_rows": 3,
+        "max_timeout_ms": 60_000,
+    }
+    return Settings(**{**given, **others})
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Served]:
+    """The application of these settings, behind a port of its own, and warm."""
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=30) as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        yield Served(host, port, app, client)
+    server.should_exit = True
+    thread.join(timeout=30)
+
+
+def wait_until(condition: object, seconds: float = 20) -> None:
+    """Ask again and again until it holds, or fail."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def picture(height: int = 8, width: int = 8, image_format: str = "PNG") -> bytes:
+    """A small file of random pixels, the same ones each time."""
+    pixels = np.random.default_rng(5).integers(60, 190, (height, width, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, image_format)
+    return file.getvalue()
+
+
+def _save(folder: Path, config: ResNetConfig, side: int) -> None:
+    torch.manual_seed(1)
+    network = ResNet(config)
+    torch.nn.init.normal_(network.classifier.weight)
+    description = ModelDescription(
+        architecture=config,
+        classes=CLASSES,
+        input=InputDescription(side, side, 3, "stretch"),
+        explanation=ExplanationDefaults(rho=0.1, scale=0.3),
+        training=None,
+        scores={"accuracy": 0.5},
+    )
+    save_checkpoint(folder, network, description)

@@ -1,0 +1,119 @@
+"""Options, from text and from JSON."""
+
+import contextlib
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import OptionError
+from app.service.options import ExplainOptions, PredictOptions
+from app.web.options import EXPLAIN, NOT_YET, PREDICT, Given, explain_options, predict_options
+
+
+def test_every_option_of_the_service_can_be_given() -> None:
+    assert {option.name for option in PREDICT} == {field.name for field in fields(PredictOptions)}
+    assert {option.name for option in EXPLAIN} == {field.name for field in fields(ExplainOptions)}
+
+
+def test_the_defaults_described_are_the_services_own() -> None:
+    service = {field.name: field.default for field in fields(ExplainOptions)}
+    for option in EXPLAIN:
+        if "default" in option.schema:
+            described = option.schema["default"]
+            assert (tuple(described) if isinstance(described, list) else described) == service[option.name]
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    assert explain_options({}) == ExplainOptions()
+    assert predict_options({}) == PredictOptions()
+
+
+def test_null_is_the_default() -> None:
+    assert explain_options({"rho": [None], "targets": [None], "against": [None]}) == ExplainOptions()
+
+
+@pytest.mark.parametrize(
+    ("given_options", "expected"),
+    [
+        ({"targets": ["cat, 3"]}, {"targets": ("cat", "3")}),
+        ({"targets": ["cat", "3"]}, {"targets": ("cat", "3")}),
+        ({"targets": [["sea, ship", 3]]}, {"targets": ("sea, ship", "3")}),
+        ({"targets": [3]}, {"targets": ("3",)}),
+        ({"rho": ["0.05"]}, {"rho": 0.05}),
+        ({"rho": [".5e-1"]}, {"rho": 0.05}),
+        ({"rho": [1]}, {"rho": 1.0}),
+        ({"steps": ["7"]}, {"steps": 7}),
+        ({"steps": [7.0]}, {"steps": 7}),
+        ({"scale": ["auto"]}, {"scale": "auto"}),
+        ({"scale": ["0.2"]}, {"scale": 0.2}),
+        ({"include": ["heatmap,arrays"]}, {"include": ("heatmap", "arrays")}),
+        ({"seed": ["-1"]}, {"seed": -1}),
+        ({"methods": [["adversarial"]], "quality": [False], "margin": ["false"]}, {}),
+    ],
+)
+def test_an_option_is_read_from_text_and_from_json(given_options: Given, expected: dict[str, object]) -> None:
+    assert explain_options(given_options) == ExplainOptions(**expected)  # type: ignore[arg-type]  # of many types
+
+
+@pytest.mark.parametrize(
+    ("given_options", "sentence"),
+    [
+        ({"rho": ["abc"]}, "rho is 'abc'; it must be a number above 0 and at most 1."),
+        ({"rho": ["nan"]}, "rho is 'nan'; it must be a number"),
+        ({"rho": ["1_0"]}, "rho is '1_0'; it must be a number"),
+        ({"rho": [True]}, "rho is True; it must be a number"),
+        ({"rho": [[0.1]]}, "rho is a list; it must be a number"),
+        ({"rho": [{}]}, "rho is an object; it must be a number"),
+        ({"rho": [float("inf")]}, "rho is inf; it must be a number"),
+        ({"rho": ["0"]}, "rho is 0; it is an RMS pixel size above 0 and at most 1."),
+        ({"rho": ["0.1", "0.2"]}, "rho is given 2 times; give it once."),
+        ({"steps": ["3.5"]}, "steps is '3.5'; it must be a whole number from 1 to 1000."),
+        ({"steps": [3.5]}, "steps is 3.5; it must be a whole number"),
+        ({"steps": ["٣"]}, "steps is '٣'; it must be a whole number"),
+        ({"steps": ["1001"]}, "steps is 1001; it must be gradient steps, from 1 to 1000."),
+        ({"top_k": ["-1"]}, "top_k is -1; it must be a number of classes"),
+        ({"seed": [2**64]}, "seed is 18446744073709551616; it must be a whole number."),
+        ({"timeout_ms": ["0"]}, "timeout_ms is 0; it must be milliseconds"),
+        ({"model": [3]}, "model is 3; it must be the name of a model."),
+        ({"targets": [""]}, "targets is empty"),
+        ({"targets": [[None]]}, "targets is a list; it must be class names or ids, or predicted, runner_up, all."),
+        ({"include": ["sweep"]}, "include 'sweep' is not offered; it must be one of heatmap"),
+        ({"method": ["fast"]}, "method 'fast' is not offered; it must be paper."),
+        ({"direction": ["up"]}, "direction 'up' is not offered"),
+        ({"heatmap": ["hot"]}, "heatmap 'hot' is not offered"),
+        ({"overlay": ["all"]}, "overlay 'all' is not offered"),
+        ({"scale": ["big"]}, "scale is 'big'; it must be a number above 0 and at most 1, or auto."),
+        ({"color_map": ["x" * 2000]}, "it must be the name of a colour map."),
+        ({"against": ["dog"]}, "against is not offered by this build; leave it out."),
+        ({"quality": [True]}, "quality is not offered by this build; leave it out."),
+        ({"margin": ["true"]}, "margin is not offered by this build; leave it out."),
+        ({"methods": [["gradcam"]]}, "methods is not offered by this build; leave it out."),
+        ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
+        ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
+        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, targets"),
+    ],
+)
+def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options: Given, sentence: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        explain_options(given_options)
+    assert sentence in str(caught.value)
+
+
+def test_an_option_of_explanations_is_refused_for_a_prediction() -> None:
+    with pytest.raises(OptionError, match="rho is an option of explanations, not of predictions"):
+        predict_options({"rho": ["0.1"]})
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+)
+NAMES = st.sampled_from([option.name for option in EXPLAIN] + list(NOT_YET)) | st.text()
+
+
+@given(st.dictionaries(NAMES, st.lists(JSON_VALUES, min_size=1, max_size=2), max_size=4))
+def test_any_values_are_options_or_a_sentence(given_options: Given) -> None:
+    with contextlib.suppress(OptionError):
+        explain_options(given_options)
