@@ -151,7 +151,7 @@ def _shrink(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.flo
     shrunk = np.empty((size, flat.shape[1]), dtype=np.float32)
     for out in range(size):
         first, weights = _area_under(out, len(lines), size)
-        shrunk[out] = weights @ flat[first : first + len(weights)]
+        np.einsum("i,ij->j", weights, flat[first : first + len(weights)], out=shrunk[out])
     return np.moveaxis(shrunk.reshape(size, *lines.shape[1:]), 0, axis)
 
 
