@@ -15,7 +15,7 @@ REFERENCE_DIR = "AEX_REFERENCE_DIR"
 
 @pytest.fixture(scope="session", autouse=True)
 def _bounded_threads() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # most networks here are tiny: a second thread only waits
 
 
 @pytest.fixture(scope="session")
