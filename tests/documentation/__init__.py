@@ -1,0 +1,1 @@
+"""README, Makefile, container files and pins are held to the code."""
