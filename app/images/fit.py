@@ -1,20 +1,21 @@
 """How an image of any shape meets a network of one shape, and how a map over the network's input goes back to it.
 
 Shrinking is by area (A): each pixel of the network's input is the mean of the image's pixels under it. Enlarging is by
-linear interpolation (L). One is no inverse of the other: averaging an interpolated map flattens its peaks. So a map is
-divided by what both together do to it, M = A L (its rows sum to 1, so a flat map stays flat):
+interpolation (L), linear for images and cubic, which shows no creases, for maps. One is no inverse of the other:
+averaging an interpolated map flattens its peaks. So a map is divided by what both together do to it, M = A L (its rows
+sum to 1, so a flat map stays flat):
 
     image larger than the network:  to_network = A,  to_image = L M^-1,  and to_network(to_image(d)) = d
     image smaller:                  to_network = L,  to_image = M^-1 A,  and to_image(to_network(x)) = x
 
-Each axis is treated by itself. M^-1 is left unfinished (`BACK_PROJECTIONS`): good to 1e-5 at whole multiples of
-the network's size and to 1e-4 from 1.5 times it. Just above that size (225 pixels for 224) the area mean all but erases
-the finest detail, and a true inverse would make up for it with a change a hundred times as large.
+Each axis is treated by itself. M^-1 is left unfinished (`BACK_PROJECTIONS`): good to float32 at whole multiples of the
+network's size, to 1e-5 from 1.5 times it. Just above that size (225 pixels for 224) the area mean all but erases the
+finest detail, and a true inverse would make up for it with a change a hundred times as large.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -23,9 +24,11 @@ from torch import Tensor
 from torch.nn import functional
 
 Fit = Literal["stretch", "letterbox", "center_crop"]
+Interpolation = Literal["bilinear", "bicubic"]
+Float = TypeVar("Float", bound=np.floating)
 
 LETTERBOX_LEVEL = 0.5
-BACK_PROJECTIONS = 16  # each halves what is missing, and adds at most the map itself once more
+BACK_PROJECTIONS = 16  # each leaves at most half of what was missing, and adds at most the map itself once more
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's "L"; sum 1, so a map added to R, G and B adds to it
 
 
@@ -73,7 +76,7 @@ class Fitting:
         if pixels.shape != (self.image_height, self.image_width, 3):
             raise ValueError(f"pixels are {pixels.shape}, expected {(self.image_height, self.image_width, 3)}")
         seen = pixels[self.seen.rows, self.seen.columns].astype(np.float32, copy=False)
-        resized = _resize(_resize(seen, 0, self.content.height), 1, self.content.width)
+        resized = _resize(seen, self.content.height, self.content.width)
         if self.channels == 1:
             resized = resized @ np.array(LUMINANCE, dtype=np.float32)[:, None]
         framed = np.full((self.height, self.width, self.channels), LETTERBOX_LEVEL, dtype=np.float32)
@@ -88,7 +91,7 @@ class Fitting:
         if over_input.shape[1:] != (self.height, self.width):
             raise ValueError(f"map is {tuple(over_input.shape)}, expected (c, {self.height}, {self.width})")
         content = over_input.detach().float().cpu().numpy()[:, self.content.rows, self.content.columns]
-        carried = _carry_back(_carry_back(content.transpose(1, 2, 0), 0, self.seen.height), 1, self.seen.width)
+        carried = _carry_back(content.transpose(1, 2, 0), self.seen.height, self.seen.width)
         if (self.seen.height, self.seen.width) == (self.image_height, self.image_width):
             return carried
         whole = np.full((self.image_height, self.image_width, carried.shape[2]), np.nan, dtype=np.float32)
@@ -118,29 +121,32 @@ def _largest_within(width: int, height: int, aspect: float) -> Box:
     return Box((width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height)
 
 
-def _resize(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """(h, w, c) with one axis brought to `size`: by area where that shrinks it, else by linear interpolation."""
-    if pixels.shape[axis] > size:
-        return _shrink(pixels, axis, size)
-    return _enlarge(pixels, axis, size)
+def _resize(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """(h, w, c) to another size, each axis by area where that shrinks it, else by linear interpolation."""
+    for axis, size in enumerate((height, width)):
+        if pixels.shape[axis] > size:
+            pixels = _shrink(pixels, axis, size)
+    return _enlarge(pixels, height, width, "bilinear")
 
 
-def _carry_back(over_input: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """(h, w, c) over the network's input with one axis brought to the image's `size`: the inverse of `_resize`."""
-    length = over_input.shape[axis]
-    if length == size:
-        return over_input
-    if length < size:
-        return _enlarge(_along(axis, _undo(length, size), over_input), axis, size)
-    return _along(axis, _undo(size, length), _shrink(over_input, axis, size))
+def _carry_back(over_input: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """(h, w, c) over the network's input to the image's size: the inverse of `_resize`."""
+    for axis, size in enumerate((height, width)):
+        length = over_input.shape[axis]
+        if length < size:
+            over_input = _along(axis, _undo(length, size, "bicubic"), over_input)
+        elif length > size:
+            over_input = _along(axis, _undo(size, length, "bilinear"), _shrink(over_input, axis, size))
+    return _enlarge(over_input, height, width, "bicubic")
 
 
-def _enlarge(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    if pixels.shape[axis] == size:
+def _enlarge(pixels: NDArray[Float], height: int, width: int, mode: Interpolation) -> NDArray[Float]:
+    """(h, w, c) interpolated between pixel centres; an axis that has its size already stays as it is."""
+    if pixels.shape[:2] == (height, width):
         return pixels
-    shape = (size, pixels.shape[1]) if axis == 0 else (pixels.shape[0], size)
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-    enlarged = functional.interpolate(planes, size=shape, mode="bilinear", align_corners=False)
+    # Antialiasing does nothing to an enlargement, but this code path takes one axis after the other: a third of the time.
+    enlarged = functional.interpolate(planes, size=(height, width), mode=mode, align_corners=False, antialias=True)
     return enlarged[0].permute(1, 2, 0).numpy()
 
 
@@ -166,8 +172,8 @@ def _area_under(out: int, length: int, size: int) -> tuple[int, NDArray[np.float
 
 
 @lru_cache(maxsize=64)
-def _undo(small: int, large: int) -> NDArray[np.float32]:
-    """M^-1 (small, small), M being linear interpolation from `small` to `large` and then the area mean back.
+def _undo(small: int, large: int, mode: Interpolation) -> NDArray[np.float32]:
+    """M^-1 (small, small), M being interpolation from `small` to `large` and then the area mean back.
 
     The sum of (I - M)^k for k below `BACK_PROJECTIONS`: start from nothing and add what is missing, that often.
     """
@@ -175,9 +181,8 @@ def _undo(small: int, large: int) -> NDArray[np.float32]:
     for out in range(small):
         first, weights = _area_under(out, large, small)
         area[out, first : first + len(weights)] = weights
-    centres = (np.arange(large) + 0.5) * small / large - 0.5
-    linear = np.stack([np.interp(centres, np.arange(small), node) for node in np.eye(small)], axis=1)
-    rest = np.eye(small) - area @ linear
+    interpolation = _enlarge(np.eye(small)[:, :, None], large, small, mode)[:, :, 0]
+    rest = np.eye(small) - area @ interpolation
     inverse = np.eye(small)
     for _ in range(BACK_PROJECTIONS - 1):
         inverse = np.eye(small) + rest @ inverse

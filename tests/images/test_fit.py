@@ -13,7 +13,6 @@ from app.images.fit import LUMINANCE, Box, Fit, Fitting, fitting
 
 FITS: list[Fit] = ["stretch", "letterbox", "center_crop"]
 SIDE = 8
-HALF_AN_8_BIT_LEVEL = 0.5 / 255
 
 
 def noise(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
@@ -71,7 +70,7 @@ def test_small_images_are_interpolated_linearly() -> None:
 def test_maps_carried_to_whole_multiples_are_seen_exactly(size: tuple[int, int], fit: Fit) -> None:
     fitted = square(*size, fit)
     d = change(fitted)
-    torch.testing.assert_close(seen_again(fitted, noise(*size), d), d, atol=2e-5, rtol=0)
+    torch.testing.assert_close(seen_again(fitted, noise(*size), d), d, atol=1e-6, rtol=0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,9 +80,7 @@ def test_maps_are_seen_closely_from_half_again_the_networks_size(height: int, wi
     if fitted.seen.height < 1.5 * fitted.content.height or fitted.seen.width < 1.5 * fitted.content.width:
         return
     d = change(fitted, seed)
-    torch.testing.assert_close(
-        seen_again(fitted, noise(height, width, seed), d), d, atol=HALF_AN_8_BIT_LEVEL / 10, rtol=0
-    )
+    torch.testing.assert_close(seen_again(fitted, noise(height, width, seed), d), d, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("image", "network"), [(33, 32), (225, 224), (31, 32), (223, 224)])
@@ -173,7 +170,7 @@ def test_one_channel_is_luminance() -> None:
 def test_a_map_added_to_all_channels_adds_to_the_luminance() -> None:
     fitted = square(16, 16, channels=1)
     d = change(fitted)
-    torch.testing.assert_close(seen_again(fitted, noise(16, 16), d), d, atol=2e-5, rtol=0)
+    torch.testing.assert_close(seen_again(fitted, noise(16, 16), d), d, atol=1e-6, rtol=0)
 
 
 def test_pixels_of_another_size_are_refused() -> None:

@@ -1,0 +1,210 @@
+"""Changes of an image as pictures: heatmap, perturbation, and the explained image itself.
+
+Images are float32 RGB (height, width, 3) in [0, 1]. A change is float32 (height, width, channels) in pixel levels, NaN
+where the network never saw the image: there nothing is coloured, the picture is greyed and hatched.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.images.color_bar import ColorBar, with_color_bar
+from app.images.color_maps import LEVELS, ColorMap, HeatmapKind, color_map
+
+Overlay = Literal["original", "grayscale", "none"]
+Floats = NDArray[np.float32]
+Level = TypeVar("Level", bound=np.generic)
+
+# A picture of 8 bits cannot show less. An automatic scale below it would blow rounding up into a pattern.
+LEAST_AUTO_SCALE = 1 / 255
+STRONGEST_ALPHA = 0.9
+READABLE_SIDE = 256
+LONGEST_SIDE_ENLARGED = 2048
+
+MID_GREY = 0.5
+UNSEEN_LEVEL = 0.72
+HATCH_LEVEL = 0.45
+HATCH_PERIOD = 12
+HATCH_WIDTH = 2
+UNSEEN_OPACITY = 0.7
+
+TITLES: dict[HeatmapKind, str] = {
+    "signed": "change of pixel level, mean of channels",
+    "magnitude": "change of pixel level, RMS of channels",
+}
+UNSEEN_NOTE = "hatched: not seen by the network"
+COMPRESS_LEVEL = 3  # zlib's 6 takes three times as long for a tenth less
+
+
+@dataclass(frozen=True)
+class HeatmapPicture:
+    """A heatmap with its colour bar.
+
+    Attributes:
+        png: the file.
+        width, height: of the file, in pixels; the map is at its top left.
+        enlarged: whole factor, 1 or more: the map is the image's width and height times this.
+        scale: pixel level at the end of the colour bar.
+        color_map: name of the map.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    enlarged: int
+    scale: float
+    color_map: str
+
+
+@dataclass(frozen=True)
+class PerturbationPicture:
+    """A change around mid-grey, multiplied by `gain` and clipped; the image's own width and height."""
+
+    png: bytes
+    width: int
+    height: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class ExplainedPicture:
+    """The changed image, and the very pixels that its file holds, uint8 (height, width, 3)."""
+
+    png: bytes
+    width: int
+    height: int
+    pixels: NDArray[np.uint8]
+
+
+def draw_heatmap(
+    image: Floats,
+    change: Floats,
+    *,
+    kind: HeatmapKind = "signed",
+    overlay: Overlay = "original",
+    scale: float | Literal["auto"],
+    color_map_name: str | None = None,
+) -> HeatmapPicture:
+    """Where and how much an image changes.
+
+    Args:
+        image: (h, w, 3), what the map lies on.
+        change: (h, w, c).
+        kind: mean over channels, in diverging colours, or RMS over channels, in sequential ones.
+        overlay: on the image, on its greyscale, or alone. On an image the map is the more opaque the larger the change.
+        scale: pixel level at the end of the colour bar, above 0; "auto" for the map's largest absolute value, but at
+            least `LEAST_AUTO_SCALE`. Values beyond it take the end's colour.
+        color_map_name: None for a colour-blind-safe one.
+
+    Raises:
+        OptionError: a colour map unknown or of the wrong kind.
+    """
+    colors = color_map(color_map_name, kind)
+    values = change.mean(axis=2) if kind == "signed" else np.sqrt(np.square(change).mean(axis=2))
+    unseen = np.isnan(values)
+    values = np.nan_to_num(values, nan=0.0)
+    largest = float(np.abs(values).max())
+    end = max(largest, LEAST_AUTO_SCALE) if scale == "auto" else float(scale)
+    table, alpha = colors.table, _alpha(kind, overlay)
+    level = _levels(values / end, kind)
+    picture = _background(image, overlay)
+    picture += alpha[level][:, :, None] * (table[level] / np.float32(255) - picture)
+    factor = _whole_enlargement(*values.shape)
+    picture, unseen = _enlarge(picture, factor), _enlarge(unseen, factor)
+    _mark_unseen(picture, unseen)
+    bar = _bar(kind, colors, alpha, end, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
+    drawn = with_color_bar(_eight_bits(picture), bar)
+    return HeatmapPicture(_png(drawn), drawn.width, drawn.height, factor, end, colors.name)
+
+
+def draw_perturbation(change: Floats, *, scale: float) -> PerturbationPicture:
+    """Mid-grey + gain * change, (h, w, c); the gain brings a change of `scale` to black or white."""
+    gain = MID_GREY / scale
+    picture = np.broadcast_to(MID_GREY + gain * change, (*change.shape[:2], 3)).astype(np.float32)
+    unseen = np.isnan(picture[:, :, 0])
+    picture = np.where(unseen[:, :, None], np.float32(MID_GREY), picture)
+    _mark_unseen(picture, unseen)
+    drawn = Image.fromarray(_eight_bits(picture))
+    return PerturbationPicture(_png(drawn), drawn.width, drawn.height, gain)
+
+
+def draw_explained(image: Floats, change: Floats) -> ExplainedPicture:
+    """The image with its change, clamped to [0, 1] and rounded to 8 bits; unseen parts as they were.
+
+    A change of one channel is added to red, green and blue alike, which adds it to the luminance.
+    """
+    pixels = _eight_bits(image + np.nan_to_num(change, nan=0.0))
+    return ExplainedPicture(_png(Image.fromarray(pixels)), pixels.shape[1], pixels.shape[0], pixels)
+
+
+def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:
+    """Values relative to the scale, as places in a table of `LEVELS` colours; zero of a signed map is its middle."""
+    place = (relative + 1) / 2 if kind == "signed" else relative
+    places: NDArray[np.intp] = np.rint(np.clip(place, 0, 1) * (LEVELS - 1)).astype(np.intp)
+    return places
+
+
+def _alpha(kind: HeatmapKind, overlay: Overlay) -> Floats:
+    """Opacity of each of `LEVELS` colours: everywhere 1 for a map alone, else growing from 0 at no change."""
+    if overlay == "none":
+        return np.ones(LEVELS, dtype=np.float32)
+    size = np.abs(np.linspace(-1 if kind == "signed" else 0, 1, LEVELS, dtype=np.float32))
+    return np.float32(STRONGEST_ALPHA) * size
+
+
+def _background(image: Floats, overlay: Overlay) -> Floats:
+    if overlay == "original":
+        return image.astype(np.float32)
+    if overlay == "grayscale":
+        return np.repeat(image.mean(axis=2, keepdims=True, dtype=np.float32), 3, axis=2)
+    return np.full(image.shape, MID_GREY, dtype=np.float32)
+
+
+def _whole_enlargement(height: int, width: int) -> int:
+    """The factor that makes a small image's shorter side readable, bounded where the other side is very long."""
+    readable = -(-READABLE_SIDE // min(height, width))
+    return max(1, min(readable, LONGEST_SIDE_ENLARGED // max(height, width)))
+
+
+def _enlarge(picture: NDArray[Level], factor: int) -> NDArray[Level]:
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_]) -> None:
+    """Grey and hatch, in place, what the network never saw, leaving the image to be recognized under it."""
+    if not unseen.any():
+        return
+    rows, columns = np.nonzero(unseen)
+    unit = max(1, round(picture.shape[1] / 700))
+    on_line = (rows + columns) % (HATCH_PERIOD * unit) < HATCH_WIDTH * unit
+    grey = picture[rows, columns].mean(axis=1, keepdims=True)
+    veil = np.where(on_line, HATCH_LEVEL, UNSEEN_LEVEL)[:, None]
+    picture[rows, columns] = grey + UNSEEN_OPACITY * (veil - grey)
+
+
+def _bar(kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, *, beyond: bool, unseen: bool) -> ColorBar:
+    number = f"{end:.3g}"
+    labels: tuple[tuple[float, str], ...] = ((0, "0"), (1, f"{number} and above" if beyond else number))
+    if kind == "signed":
+        lowest, highest = f"-{number}", f"+{number}"
+        labels = (
+            (0, f"{lowest} and below" if beyond else lowest),
+            (0.5, "0"),
+            (1, f"{highest} and above" if beyond else highest),
+        )
+    return ColorBar(colors.table, alpha, TITLES[kind], labels, UNSEEN_NOTE if unseen else "")
+
+
+def _eight_bits(picture: Floats) -> NDArray[np.uint8]:
+    levels: NDArray[np.uint8] = np.rint(np.clip(picture, 0, 1) * np.float32(255)).astype(np.uint8)
+    return levels
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=COMPRESS_LEVEL)
+    return file.getvalue()
