@@ -1,7 +1,6 @@
 """models/NAME/: weights.safetensors, model.json and CARD.md. Read whole and checked, written whole or not at all."""
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from app.errors import CheckpointError, ChecksumMismatch
 from app.networks.card import write_card
-from app.networks.description import ModelDescription, from_json, to_json
+from app.networks.description import ModelDescription, as_text, from_json, require_valid
 from app.networks.fields import read_json
 from app.networks.fit_weights import build_with_weights
 from app.networks.resnet import freeze
@@ -88,19 +87,18 @@ def save_checkpoint(folder: Path, network: nn.Module, description: ModelDescript
         CheckpointError: the description does not hold, or the folder is there and is no model's.
     """
     folder = folder.resolve()
+    require_valid(description, folder / DESCRIPTION)
     _require_replaceable(folder)
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     weights = save(state)
     sha256 = hashlib.sha256(weights).hexdigest()
-    text = json.dumps(to_json(description, sha256), indent=2, ensure_ascii=False)
-    from_json(json.loads(text), folder / DESCRIPTION)
     if card is None and (folder / CARD).is_file():
         card = (folder / CARD).read_text("utf-8")
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
     beside.mkdir(parents=True)
     try:
         _write(beside / WEIGHTS, weights)
-        _write(beside / DESCRIPTION, f"{text}\n".encode())
+        _write(beside / DESCRIPTION, as_text(description, sha256))
         _write(beside / CARD, (card or write_card(folder.name, description)).encode())
         _put_in_place(beside, folder)
     finally:

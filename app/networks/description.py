@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 
 from app.networks.activations import ACTIVATIONS
 from app.networks.build import Architecture, TorchvisionConfig, torchvision_names
-from app.networks.fields import Fields
+from app.networks.fields import Fields, parse_json
 from app.networks.resnet import ResNetConfig
 
 FORMAT_VERSION = 1
@@ -61,8 +61,12 @@ class ModelDescription:
     source: str = ""
 
 
-def to_json(description: ModelDescription, weights_sha256: str) -> dict[str, object]:
-    """The object that model.json holds."""
+def as_text(description: ModelDescription, weights_sha256: str) -> bytes:
+    """The content of model.json."""
+    return f"{json.dumps(_as_json(description, weights_sha256), indent=2, ensure_ascii=False)}\n".encode(errors="backslashreplace")
+
+
+def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, object]:
     architecture = description.architecture
     if isinstance(architecture, ResNetConfig):
         built: dict[str, object] = {"kind": "resnet", "config": asdict(architecture)}
@@ -108,7 +112,7 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
 
 def require_valid(description: ModelDescription, file: Path) -> None:
     """Check a description made in memory as one that is read; `CheckpointError` blames `file`."""
-    from_json(json.loads(json.dumps(to_json(description, "0" * 64))), file)
+    from_json(parse_json(as_text(description, "0" * 64), file), file)
 
 
 def _architecture(fields: Fields) -> Architecture:
@@ -125,7 +129,7 @@ def _architecture(fields: Fields) -> Architecture:
 def _resnet(fields: Fields) -> ResNetConfig:
     channels = _channels(fields)
     widths = fields.wholes("widths", count=8, highest=8192)
-    blocks = fields.wholes("blocks", count=8, highest=200)
+    blocks = fields.wholes("blocks", count=8, highest=100)
     if len(blocks) != len(widths):
         fields.fail("blocks", blocks, f"as many numbers as widths, {len(widths)}")
     activation = fields.one_of("activation", tuple(ACTIVATIONS))

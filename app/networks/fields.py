@@ -12,7 +12,7 @@ MAX_JSON_BYTES = 8 * 2**20
 
 
 def read_json(file: Path) -> object:
-    """The JSON value of a file of at most `MAX_JSON_BYTES`; NaN, infinity and overflowing numbers are refused."""
+    """The JSON value of a file of at most `MAX_JSON_BYTES`."""
     try:
         with file.open("rb") as stream:
             text = stream.read(MAX_JSON_BYTES + 1)
@@ -20,6 +20,11 @@ def read_json(file: Path) -> object:
         raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from None
     if len(text) > MAX_JSON_BYTES:
         raise CheckpointError(f"{file} is larger than {MAX_JSON_BYTES} bytes, the most that is read.")
+    return parse_json(text, file)
+
+
+def parse_json(text: bytes, file: Path) -> object:
+    """The JSON value of a text; NaN, infinity and overflowing numbers are refused, and `file` is blamed."""
     try:
         value: object = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:

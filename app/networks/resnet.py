@@ -103,6 +103,7 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for module in self.modules():  # afterwards: a block comes before the convolutions in it
             if isinstance(module, ResidualBlock):
                 nn.init.zeros_(module.conv2.weight)
 
