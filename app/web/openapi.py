@@ -90,8 +90,11 @@ def describe_api(app: FastAPI) -> None:
 def _described(app: FastAPI) -> Schema:
     description = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = description["components"]["schemas"]
-    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own error, which is never sent
-        schemas.pop(unused, None)
+    for unsent in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors
+        schemas.pop(unsent, None)
+    for operation in (operation for path in description["paths"].values() for operation in path.values()):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]
     schemas["Problem"] = Problem.model_json_schema()
     return description
 

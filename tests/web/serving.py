@@ -3,8 +3,8 @@
 import io
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -41,6 +41,10 @@ class Served:
     def parts(self) -> Parts:
         return cast(Parts, self.app.state.parts)
 
+    @property
+    def places_taken(self) -> int:
+        return self.parts.explainer._engine.places_taken  # nothing else of the product asks for it yet
+
 
 def save_models(folder: Path) -> Path:
     """`tiny` answers in milliseconds; `slow` takes seconds for the longest explanation; `broken` cannot be loaded."""
@@ -66,10 +70,14 @@ def small_settings(models_dir: Path, **others: object) -> Settings:
     return Settings(**{**given, **others})
 
 
+def serving(settings: Settings) -> AbstractContextManager[Served]:
+    """The application of these settings, served."""
+    return serving_app(create_app(settings))
+
+
 @contextmanager
-def serving(settings: Settings) -> Iterator[Served]:
-    """The application of these settings, behind a port of its own, and warm."""
-    app = create_app(settings)
+def serving_app(app: FastAPI) -> Iterator[Served]:
+    """The application behind a port of its own, and warm."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -82,9 +90,8 @@ def serving(settings: Settings) -> Iterator[Served]:
     thread.join(timeout=30)
 
 
-def wait_until(condition: object, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Ask again and again until it holds, or fail."""
-    assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

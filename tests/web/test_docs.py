@@ -1,0 +1,58 @@
+"""The API's pages and description: all from here, and examples that work when pressed."""
+
+import re
+
+import httpx
+import pytest
+
+EXAMPLE_PATHS = ("/v1/predictions", "/v1/explanations")
+
+
+def test_the_page_and_all_it_loads_come_from_here(client: httpx.Client) -> None:
+    page = client.get("/docs").raise_for_status()
+    assert "://" not in page.text
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(assets) == 4
+    for asset in assets:
+        if not asset.startswith("data:"):
+            assert len(client.get(f"/{asset}").raise_for_status().content) > 100
+
+
+def test_the_page_may_run_its_scripts_and_no_others(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert re.findall(r"<script[^>]*>[^<]", page.text) == []
+
+
+def test_the_description_is_served_with_the_interface(client: httpx.Client) -> None:
+    description = client.get("/openapi.json").raise_for_status().json()
+    assert set(description["paths"]) == {
+        "/v1/predictions", "/v1/explanations", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
+        "/healthz", "/readyz",
+    }  # fmt: skip
+    assert "class" in description["components"]["schemas"]["Prediction"]["properties"]
+    assert "HTTPValidationError" not in str(description)
+
+
+@pytest.mark.parametrize("path", EXAMPLE_PATHS)
+def test_each_status_is_described_as_a_problem(client: httpx.Client, path: str) -> None:
+    responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+    assert set(responses) == {"200", "400", "404", "406", "408", "413", "415", "422", "503", "504"}
+    assert all(
+        list(responses[status]["content"]) == ["application/problem+json"] for status in responses if status != "200"
+    )
+
+
+@pytest.mark.parametrize("path", EXAMPLE_PATHS)
+def test_every_example_works_when_pressed(client: httpx.Client, path: str) -> None:
+    content = client.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]["content"]
+    examples = content["application/json"]["examples"]
+    assert len(examples) >= 2
+    for example in examples.values():
+        client.post(path, json=example["value"]).raise_for_status()
+
+
+def test_the_image_to_try_can_be_sent_as_a_form(client: httpx.Client) -> None:
+    image = client.get("/docs/example.png").raise_for_status().content
+    client.post("/v1/explanations", files={"image": image}, data={"steps": "3"}).raise_for_status()

@@ -1,0 +1,140 @@
+"""POST /v1/explanations: each way out, and that what is sent is what was measured."""
+
+import base64
+import io
+import json
+import zipfile
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.web.multipart import read_parts
+from tests.web.serving import CLASSES, picture
+
+IMAGE = picture()
+URL = "/v1/explanations"
+STEPS = {"steps": "5"}
+
+
+def explain(client: httpx.Client, accept: str = "*/*", **options: object) -> httpx.Response:
+    fields = {**STEPS, **options}
+    answer = client.post(URL, files={"image": IMAGE}, data=fields, headers={"accept": accept})
+    return answer.raise_for_status()
+
+
+def decoded(picture_json: dict[str, str]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(picture_json["data"])))
+
+
+def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
+    answer = explain(client).json()
+    assert set(answer) == {
+        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "arrays",
+    }  # fmt: skip
+    assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
+    assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
+    assert set(answer["explanations"][0]) == {
+        "target", "target_id", "role", "direction", "method", "probability_before", "probability_after", "rho",
+        "perturbation_rms", "perturbation_l2", "steps", "converged", "goal_met", "changed_class_to", "pictures",
+    }  # fmt: skip
+    assert answer["explanations"][0]["steps"] == 5
+    assert answer["arrays"] is None
+
+
+def test_the_pictures_are_those_asked_for_and_as_large_as_they_say(client: httpx.Client) -> None:
+    pictures = explain(client, include=["explained", "heatmap"]).json()["explanations"][0]["pictures"]
+    assert set(pictures) == {"explained", "heatmap"}
+    for one in pictures.values():
+        assert (one["media_type"], one["file"]) == ("image/png", None)
+        assert decoded(one).size == (one["width"], one["height"])
+    assert pictures["heatmap"]["scale"] == pytest.approx(0.3)
+
+
+def test_who_sends_the_explained_picture_again_gets_the_probability_reported(client: httpx.Client) -> None:
+    one = explain(client, targets="predicted", include="explained").json()["explanations"][0]
+    again = client.post(
+        "/v1/predictions",
+        content=base64.b64decode(one["pictures"]["explained"]["data"]),
+        headers={"content-type": "image/png"},
+    ).json()
+    found = {entry["class_id"]: entry["probability"] for entry in again["prediction"]["top"]}
+    assert found[one["target_id"]] == pytest.approx(one["probability_after"], abs=1e-4)
+
+
+@pytest.mark.parametrize("targets", ["dog, 2", ["dog", "2"]])
+def test_targets_are_names_or_ids_repeated_or_separated(client: httpx.Client, targets: object) -> None:
+    assert [one["target"] for one in explain(client, targets=targets).json()["explanations"]] == ["dog", CLASSES[2]]
+
+
+def test_a_json_list_of_targets_may_hold_names_with_commas(client: httpx.Client) -> None:
+    body = {"image": base64.b64encode(IMAGE).decode(), "targets": [CLASSES[2], 0], "steps": 3}
+    answer = client.post(URL, json=body).raise_for_status().json()
+    assert [one["target"] for one in answer["explanations"]] == [CLASSES[2], "cat"]
+
+
+def test_every_option_reaches_the_explanation(client: httpx.Client) -> None:
+    options = {
+        "model": "tiny", "targets": "1", "direction": "discourage", "method": "paper", "rho": "0.05", "steps": "7",
+        "heatmap": "magnitude", "overlay": "none", "scale": "0.25", "include": "heatmap", "top_k": "1", "seed": "3",
+        "timeout_ms": "30000",
+    }  # fmt: skip
+    answer = explain(client, **options).json()
+    (one,) = answer["explanations"]
+    assert (one["target_id"], one["direction"], one["rho"], one["steps"]) == (1, "discourage", 0.05, 7)
+    assert one["pictures"]["heatmap"]["scale"] == 0.25
+    assert len(answer["prediction"]["top"]) == 1
+
+
+def test_arrays_come_in_base64_within_json(client: httpx.Client) -> None:
+    answer = explain(client, targets="cat,dog", include="arrays").json()
+    arrays = np.load(io.BytesIO(base64.b64decode(answer["arrays"])))
+    assert {name: arrays[name].shape for name in arrays} == {
+        "image": (8, 8, 3),
+        "explained": (2, 8, 8, 3),
+        "perturbation": (2, 8, 8, 3),
+    }
+    np.testing.assert_allclose(arrays["image"] + arrays["perturbation"][0], arrays["explained"][0], atol=1e-6)
+    assert answer["explanations"][0]["pictures"] == {}
+
+
+def test_png_is_the_first_targets_first_picture_with_its_facts(client: httpx.Client) -> None:
+    answer = explain(client, "image/png", targets="dog", include=["explained", "heatmap"])
+    assert answer.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(answer.content)).size == (8, 8)
+    assert answer.headers["content-disposition"] == 'inline; filename="explained-1-dog.png"'
+    assert (answer.headers["aex-target"], answer.headers["aex-picture"]) == ("dog", "explained")
+    assert 0 < float(answer.headers["aex-perturbation-rms"]) < 1
+
+
+def test_a_class_name_that_no_header_takes_is_percent_encoded(client: httpx.Client) -> None:
+    answer = explain(client, "image/png", targets="2")
+    assert answer.headers["aex-target"] == "sea%2C%20ship"
+    assert "heatmap-2-sea_ship.png" in answer.headers["content-disposition"]
+
+
+def test_multipart_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
+    answer = explain(client, "multipart/form-data", include=["heatmap", "explained", "arrays"], targets="cat,dog")
+    result, *files = read_parts(answer.content, answer.headers["content-type"])
+    described = json.loads(result.content)
+    named = [one["file"] for each in described["explanations"] for one in each["pictures"].values()]
+    assert [file.name for file in files] == [*named, "explanation.npz"]
+    assert named[0] == "heatmap-0-cat.png"
+    assert all(file.content.startswith(b"\x89PNG") for file in files[:-1])
+    assert described["arrays"] is None
+
+
+def test_zip_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
+    answer = explain(client, "application/zip", include="heatmap,arrays", targets="2")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.namelist() == ["explanation.json", "heatmap-2-sea_ship.png", "explanation.npz"]
+    assert archive.testzip() is None
+    (one,) = json.loads(archive.read("explanation.json"))["explanations"]
+    assert one["pictures"]["heatmap"]["file"] == "heatmap-2-sea_ship.png"
+    assert one["pictures"]["heatmap"]["data"] is None
+
+
+def test_the_best_liked_media_type_is_sent(client: httpx.Client) -> None:
+    answer = explain(client, "application/json;q=0.5, application/zip")
+    assert answer.headers["content-type"] == "application/zip"

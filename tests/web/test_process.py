@@ -1,0 +1,72 @@
+"""The server as a process of its own, started as operators start it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.web.serving import picture, wait_until
+
+SECRETS = ("patient-smith", "secret-option", "secret-agent")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.slow
+def test_the_factory_serves_logs_nothing_of_a_request_and_ends_when_asked(models_dir: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    settings = {"AEX_MODELS_DIR": str(models_dir), "AEX_DEFAULT_MODEL": "tiny", "AEX_LOG_FORMAT": "json"}
+    command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env={**os.environ, **settings, "AEX_THREADS": "1"}, stdout=output, stderr=output
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            wait_until(lambda: is_ready(client), seconds=60)
+            files = {"image": ("patient-smith.png", picture())}
+            headers = {"User-Agent": "secret-agent", "X-Request-ID": "found-again"}
+            client.post("/v1/predictions", files=files, headers=headers).raise_for_status()
+            client.post("/v1/predictions?secret-option=secret-option", content=picture())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+    text = log.read_text()
+    (line,) = [json.loads(line) for line in text.splitlines() if "found-again" in line]
+    assert (line["route"], line["status"], line["method"]) == ("/v1/predictions", 200, "POST")
+    assert line["ms"] > 0
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"AEX_PLACES": "0"}, "AEX_PLACES is '0'"),
+        ({"AEX_MODELS_DIR": "/nowhere"}, "There is no model cifar10; available: none"),
+    ],
+)
+def test_what_cannot_serve_says_why_at_start(settings: dict[str, str], sentence: str) -> None:
+    command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(free_port())]
+    ended = subprocess.run(
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode != 0
+    assert sentence in ended.stderr.splitlines()[-1]

@@ -1,0 +1,143 @@
+"""The server under load, and with clients that go away, are slow, or lie."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.main import create_app
+from tests.web.serving import PLACES, Served, picture, serving, serving_app, small_settings, wait_until
+
+IMAGE = picture()
+LONG = "/v1/explanations?model=slow&steps=1000&targets=all"
+"""An explanation that would take far longer than any test here waits."""
+SOON_SECONDS = 2.0
+
+
+def head(path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: test", "Content-Type: image/png", *lines, "", ""]).encode()
+
+
+@contextmanager
+def connection(served: Served, *sent: bytes) -> Iterator[socket.socket]:
+    with socket.create_connection((served.host, served.port), timeout=20) as opened:
+        for data in sent:
+            opened.sendall(data)
+        yield opened
+
+
+def asking(served: Served) -> ExitStack:
+    """As many long requests as there are places; leaving the block closes their connections."""
+    stack = ExitStack()
+    for _ in range(PLACES):
+        stack.enter_context(connection(served, head(LONG, f"Content-Length: {len(IMAGE)}"), IMAGE))
+    wait_until(lambda: served.places_taken == PLACES)
+    return stack
+
+
+def test_when_places_are_full_others_are_told_when_to_come_again(served: Served) -> None:
+    with asking(served):
+        answer = served.client.post("/v1/explanations", files={"image": IMAGE})
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/full")
+        assert int(answer.headers["retry-after"]) >= 1
+    wait_until(lambda: served.places_taken == 0)
+
+
+def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
+    with asking(served):
+        gone = time.monotonic()
+    wait_until(lambda: served.places_taken == 0)
+    assert time.monotonic() - gone < SOON_SECONDS
+    served.client.post("/v1/predictions", files={"image": IMAGE}).raise_for_status()
+
+
+def test_a_client_that_goes_away_while_it_waits_frees_its_place(served: Served) -> None:
+    long = head(LONG, f"Content-Length: {len(IMAGE)}"), IMAGE
+    with connection(served, *long):
+        wait_until(lambda: served.places_taken == 1)
+        with connection(served, *long):
+            wait_until(lambda: served.places_taken == 2)
+        wait_until(lambda: served.places_taken == 1, seconds=SOON_SECONDS)
+    wait_until(lambda: served.places_taken == 0)
+
+
+def test_health_is_answered_while_the_device_works(served: Served) -> None:
+    waits = []
+    with asking(served):
+        for _ in range(20):
+            began = time.monotonic()
+            served.client.get("/healthz").raise_for_status()
+            waits.append(time.monotonic() - began)
+    assert max(waits) < 0.5
+    wait_until(lambda: served.places_taken == 0)
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_behind(served: Served) -> None:
+    with connection(served, head("/v1/predictions", "Content-Length: 1000"), b"half"):
+        pass
+    served.client.post("/v1/predictions", files={"image": IMAGE}).raise_for_status()
+    assert served.places_taken == 0
+
+
+def test_a_length_too_large_is_refused_before_a_byte_is_asked_for(served: Served) -> None:
+    said = head("/v1/predictions", "Content-Length: 1000000000", "Expect: 100-continue")
+    with connection(served, said) as opened:
+        assert opened.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("length", ["-5", "abc", "1" * 30])
+def test_a_length_that_is_none_is_the_clients_fault(served: Served, length: str) -> None:
+    with connection(served, head("/v1/predictions", f"Content-Length: {length}"), b"x") as opened:
+        assert opened.recv(100).startswith(b"HTTP/1.1 4")
+
+
+def test_an_upload_slower_than_allowed_is_given_up(models_dir: Path) -> None:
+    half = head("/v1/predictions", "Content-Length: 1000"), b"half"
+    with serving(small_settings(models_dir, max_upload_seconds=0.3)) as served, connection(served, *half) as opened:
+        assert opened.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_not_ready_until_warm(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served.parts.readiness, "warm", False)
+    answer = served.client.get("/readyz")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
+    assert "retry-after" in answer.headers
+
+
+def test_what_nobody_expected_is_500_without_a_word_of_it(models_dir: Path) -> None:
+    app = create_app(small_settings(models_dir))
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError("a secret")
+
+    with serving_app(app) as served:
+        answer = served.client.get("/broken")
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
+    assert "secret" not in answer.text
+
+
+def test_a_safe_request_id_is_kept(client: httpx.Client) -> None:
+    assert client.get("/healthz", headers={"X-Request-ID": "abc-1_2"}).headers["X-Request-ID"] == "abc-1_2"
+
+
+@pytest.mark.parametrize("unsafe", ["a b", "x" * 65, "a/b", "a\tb"])
+def test_an_unsafe_request_id_is_replaced(client: httpx.Client, unsafe: str) -> None:
+    assert len(client.get("/healthz", headers={"X-Request-ID": unsafe}).headers["X-Request-ID"]) == 26
+
+
+def test_request_ids_sort_by_time(client: httpx.Client) -> None:
+    first = client.get("/healthz").headers["X-Request-ID"]
+    time.sleep(0.002)
+    assert first < client.get("/healthz").headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/nowhere"])
+def test_every_answer_has_the_security_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
