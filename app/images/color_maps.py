@@ -14,7 +14,7 @@ HeatmapKind = Literal["signed", "magnitude"]
 
 # The first of each is the default: readable with every common colour blindness, ends that stand out on photographs.
 SUGGESTED: dict[HeatmapKind, tuple[str, ...]] = {
-    "signed": ("vik", "RdBu_r", "PuOr_r", "BrBG", "balance"),
+    "signed": ("coolwarm", "vik", "RdBu_r", "PuOr_r", "CET_CBD1"),
     "magnitude": ("inferno", "viridis", "cividis", "magma", "batlow"),
 }
 CATEGORY: dict[HeatmapKind, str] = {"signed": "diverging", "magnitude": "sequential"}

@@ -145,7 +145,7 @@ def _enlarge(pixels: NDArray[Float], height: int, width: int, mode: Interpolatio
     if pixels.shape[:2] == (height, width):
         return pixels
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-    # Antialiasing does nothing to an enlargement, but this code path takes one axis after the other: a third of the time.
+    # Antialiasing does nothing to an enlargement, but takes one axis after the other: a third of the time.
     enlarged = functional.interpolate(planes, size=(height, width), mode=mode, align_corners=False, antialias=True)
     return enlarged[0].permute(1, 2, 0).numpy()
 
