@@ -30,11 +30,12 @@ serve: $(VENV)/.run-time ## serve on port 8000 of this machine (HOST=0.0.0.0 for
 test: $(VENV)/.development ## run every test that needs no other server (ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/pytest $(ARGS)
 
+# No cache for the layers: it forgets an import that was written before the module it names.
 check: $(VENV)/.development ## format, lint, types, layers, Dockerfile and compose file; changes nothing
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -46,7 +47,7 @@ docker: ## build the container image: VARIANT=cuda (default) or VARIANT=cpu
 	docker build --build-arg VARIANT=$(VARIANT) --tag adversarial-explanations:$(VARIANT) .
 
 constraints: $(VENV)/.development ## pin what .venv holds now, after an upgrade that passed the tests
-	{ sed '/^#/!d' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > $(VENV)/constraints.txt
+	{ sed '/^#/!d' constraints.txt; $(BIN)/python -m pip freeze --all --exclude pip --exclude-editable; } > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 
 clean: ## remove caches and built files; .venv, models and training runs stay
