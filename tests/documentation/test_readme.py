@@ -42,6 +42,13 @@ def test_everything_in_the_tree_exists() -> None:
     assert [path for path in tree() if not (ROOT / path).exists()] == []
 
 
+def test_the_layers_drawn_are_the_layers_checked() -> None:
+    contracts = pyproject()["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    drawn = "\n".join(layers).replace("app.", "")
+    assert drawn in [block.strip() for block in fenced_blocks()]
+
+
 def test_every_make_command_shown_exists() -> None:
     shown = set(re.findall(r"(?:^|`)make ([a-z]+)", read("README.md"), re.MULTILINE))
     assert {"serve", "test"} <= shown
