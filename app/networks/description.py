@@ -63,7 +63,8 @@ class ModelDescription:
 
 def as_text(description: ModelDescription, weights_sha256: str) -> bytes:
     """The content of model.json."""
-    return f"{json.dumps(_as_json(description, weights_sha256), indent=2, ensure_ascii=False)}\n".encode(errors="backslashreplace")
+    text = json.dumps(_as_json(description, weights_sha256), indent=2, ensure_ascii=False)
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, object]:

@@ -30,6 +30,7 @@ _MAGIC = (
     (b"\x7fELF", "a program"),
     (b"PK\x05\x06", "an empty zip"),
 )
+_TEXT_BYTES = b"\t\n\r" + bytes(range(32, 127))
 _STATE_DICT_KEYS = ("model_params", "state_dict", "model_state_dict", "model", "network", "net")
 _MAX_DEPTH, _MAX_ITEMS, _MAX_TEXT, _MAX_NUMBER = 4, 100, 200, 1e18
 
@@ -79,7 +80,7 @@ def _what_else(head: bytes, size: int) -> str:
             return what
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP image"
-    if head[:1] in b"{[" or (head.isascii() and head.decode().isprintable()):
+    if head[:1] in b"{[" or all(byte in _TEXT_BYTES for byte in head):
         return "text"
     return f"{size} bytes of no format known here"
 

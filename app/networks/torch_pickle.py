@@ -5,6 +5,7 @@ values; a name stays a name (`Symbol`), a call is not made (`Inert`), and the fe
 record of where its numbers lie (`StoredTensor`). Opcodes that torch does not write are refused.
 """
 
+import math
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _TYPES = {
     "BoolStorage": torch.uint8,
 }
 _MAX_DIMENSIONS = 8
+_MAX_COUNT = 2**48
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class PickleWalker:
         described = self._stack.pop()
         if not isinstance(described, tuple) or len(described) < 5 or described[0] != "storage":
             raise _Refused("refers to something outside itself that is no storage of numbers")
-        storage = _storage(*described[1:])
+        storage = _storage(*described[1:6])
         if self.storages.setdefault(storage.key, storage) != storage:
             raise _Refused("says two different things of one storage")
         self._stack.append(storage)
@@ -251,17 +253,16 @@ def _stored_tensor(
     if len(size) != len(stride) or len(size) > _MAX_DIMENSIONS:
         raise _Refused(f"has a tensor of {len(size)} dimensions with {len(stride)} strides")
     tensor = StoredTensor(storage, _whole(offset), tuple(map(_whole, size)), tuple(map(_whole, stride)))
-    count, last = 1, tensor.offset
-    for length, step in zip(tensor.size, tensor.stride, strict=True):
-        count *= length
-        last += (length - 1) * step
+    last = tensor.offset + sum((length - 1) * step for length, step in zip(tensor.size, tensor.stride, strict=True))
     # Stride 0 makes one number into any amount of them, so the amount is bounded too.
-    if count and (last >= storage.count or count > storage.count):
+    if 0 not in tensor.size and (last >= storage.count or math.prod(tensor.size) > storage.count):
         raise _Refused("has a tensor that reaches out of its storage")
+    if math.prod(max(1, length) for length in tensor.size) > _MAX_COUNT:
+        raise _Refused("has an empty tensor of impossible lengths")
     return tensor
 
 
 def _whole(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**48:
+    if not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
         raise _Refused("has something else where a size must be")
     return value

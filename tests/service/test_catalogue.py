@@ -1,0 +1,77 @@
+"""The catalogue: what is served, what is set aside, and what is said of the rest."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.errors import CheckpointError, UnknownModel
+from app.networks.checkpoint import save_checkpoint
+from app.service.catalogue import Catalogue
+from tests.networks.small import small_description, small_network
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("cifar10", "x-ray_2")):
+        save_checkpoint(tmp_path / name, small_network(seed=seed), small_description())
+    return tmp_path
+
+
+def _break(folder: Path) -> None:
+    (folder / "weights.safetensors").write_bytes(b"")
+
+
+def test_every_model_folder_is_served(models: Path) -> None:
+    (models / "notes").mkdir()
+    (models / "README.md").write_text("not a model")
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    assert catalogue.names() == ("cifar10", "x-ray_2")
+    assert dict(catalogue.descriptions()) == dict.fromkeys(catalogue.names(), small_description())
+    assert not catalogue.broken()
+
+
+def test_a_name_gets_that_model_and_none_the_default(models: Path) -> None:
+    catalogue = Catalogue(models, torch.device("cpu"), "x-ray_2")
+    assert catalogue.get("cifar10").name == "cifar10"
+    assert catalogue.get().name == catalogue.default == "x-ray_2"
+
+
+@pytest.mark.parametrize("name", ["imagenet", "CIFAR10", "", "../cifar10", "a" * 1000, "x\ny"])
+def test_an_unknown_model_lists_the_known_ones_and_quotes_no_strange_name(models: Path, name: str) -> None:
+    with pytest.raises(UnknownModel, match=r"There is no model .*available: cifar10, x-ray_2\.$") as caught:
+        Catalogue(models, "cpu", "cifar10").get(name)
+    assert (name in str(caught.value)) == (name in {"imagenet", ""})
+
+
+def test_a_broken_model_is_set_aside_with_its_reason(models: Path) -> None:
+    _break(models / "x-ray_2")
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    assert catalogue.names() == ("cifar10",)
+    assert "SHA-256" in catalogue.broken()["x-ray_2"]
+    with pytest.raises(UnknownModel, match=r"Model x-ray_2 is installed but could not be loaded; available: cifar10\."):
+        catalogue.get("x-ray_2")
+
+
+def test_a_broken_default_is_an_error_at_start(models: Path) -> None:
+    _break(models / "cifar10")
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        Catalogue(models, "cpu", "cifar10")
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere"])
+def test_a_missing_default_is_an_error_at_start(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(UnknownModel, match="There is no model cifar10; available: none"):
+        Catalogue(tmp_path / folder, "cpu", "cifar10")
+
+
+def test_a_folder_with_an_unsafe_name_is_set_aside(models: Path) -> None:
+    (models / "x-ray_2").rename(models / "X ray")
+    assert "rename the folder" in Catalogue(models, "cpu", "cifar10").broken()["X ray"]
+
+
+def test_half_written_folders_are_not_looked_at(models: Path) -> None:
+    (models / "x-ray_2").rename(models / ".x-ray_2.1234.new")
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    assert catalogue.names() == ("cifar10",)
+    assert not catalogue.broken()
