@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app.errors import Cancelled, DeadlineExceeded
 
@@ -12,10 +14,30 @@ class WorkToken:
     def __init__(self, timeout_seconds: float | None = None) -> None:
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
-        self._cancelled = threading.Event()
+        self._cancelled = False
+        self._calls: list[Callable[[], object]] = []
+        self._lock = threading.Lock()
 
     def cancel(self) -> None:
-        self._cancelled.set()
+        with self._lock:
+            self._cancelled = True
+            calls = list(self._calls)
+        for call in calls:
+            call()
+
+    @contextmanager
+    def calling_when_cancelled(self, call: Callable[[], object]) -> Iterator[None]:
+        """Inside the block, have `call` made, which must not block, as soon as the token is or was cancelled."""
+        with self._lock:
+            self._calls.append(call)
+            cancelled = self._cancelled
+        if cancelled:
+            call()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls.remove(call)
 
     def remaining_seconds(self) -> float | None:
         """Seconds left, at least 0, or None without a deadline."""
@@ -28,7 +50,7 @@ class WorkToken:
             Cancelled: whoever asked is gone.
             DeadlineExceeded: the time is over.
         """
-        if self._cancelled.is_set():
+        if self._cancelled:
             raise Cancelled("Whoever asked for this has gone away.")
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise DeadlineExceeded(
