@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from app.cli import evaluate, explain, models, predict, serve, train
+from app.cli import evaluate, explain, predict, serve, train
+from app.cli.models import cli as models_cli
 from app.errors import AexError
 
 cli = typer.Typer(
@@ -13,11 +14,12 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode="markdown",
 )
-cli.command("serve")(serve.serve)
+cli.command("serve", help=serve.serve_help())(serve.serve)
 cli.command("explain")(explain.explain)
 cli.command("predict")(predict.predict)
-cli.add_typer(models.cli, name="models")
+cli.add_typer(models_cli, name="models")
 cli.command("train")(train.train)
 cli.command("evaluate")(evaluate.evaluate)
 

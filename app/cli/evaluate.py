@@ -45,6 +45,7 @@ def evaluate(
 
 def _table(title: str, found: Measures) -> Table:
     table = Table("measure", "value", title=title)
-    for name, value in asdict(found).items():
+    numbers = asdict(found)
+    for name, value in (numbers | {f"explanations: {k}": v for k, v in numbers.pop("explanations").items()}).items():
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     return table

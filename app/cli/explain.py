@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -13,7 +13,7 @@ from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.service.options import ExplainOptions
 from app.service.results import ExplainResult
-from app.web.answers import picture_name
+from app.web.file_names import picture_name
 from app.web.schemas import explanation_answer
 
 
@@ -42,7 +42,7 @@ def explain(
 ) -> None:
     """Explain each image: what would make it more, or less, of a class.
 
-    Examples: aex explain examples/cat-0.png --out out    aex explain scan.jpg --target all --rho 0.05 --arrays --out out
+    Examples: aex explain examples/cat-0.png --out out    aex explain scan.jpg --target all --rho 0.05 --out out
 
     With several images each gets a folder of its own in --out, named after its file.
     """
@@ -70,9 +70,11 @@ def explain(
     console.print(f"written to {out}")
 
 
-def _scale(text: str | None) -> float | str | None:
-    if text is None or text == "auto":
-        return text
+def _scale(text: str | None) -> float | Literal["auto"] | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
     try:
         return float(text)
     except ValueError:

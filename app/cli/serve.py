@@ -9,7 +9,15 @@ from app.cli.common import DeviceName, ModelsFolder, read_settings
 from app.main import create_app
 from app.settings import describe_settings
 
-_SETTINGS = "\n\n".join(f"{name} (default {default}): {meaning}" for name, default, meaning in describe_settings())
+
+def serve_help() -> str:
+    """What `aex serve --help` prints: the settings come from the code that reads them."""
+    settings = "\n".join(f"* {name} ({default}): {meaning}" for name, default, meaning in describe_settings())
+    return (
+        "Serve predictions and explanations over HTTP.\n\n"
+        "Examples: aex serve    aex serve --host 0.0.0.0 --port 80 --device cuda\n\n"
+        f"Settings are environment variables (default):\n\n{settings}"
+    )
 
 
 def serve(
@@ -18,14 +26,5 @@ def serve(
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
+    """Serve over HTTP until stopped."""
     uvicorn.run(create_app(read_settings(models, device)), host=host, port=port, log_config=None, access_log=False)
-
-
-serve.__doc__ = f"""Serve predictions and explanations over HTTP.
-
-    Examples: aex serve    aex serve --host 0.0.0.0 --port 80 --device cuda
-
-    Settings are environment variables:
-
-    {_SETTINGS}
-    """

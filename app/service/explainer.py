@@ -24,6 +24,7 @@ from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine
 from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
+from app.images.color_maps import color_map
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.fit import Fitting, fitting
 from app.networks.checkpoint import Checkpoint
@@ -101,6 +102,7 @@ class Explainer:
         clock = _Clock()
         checkpoint = self._catalogue.get(options.model)
         self._check_cost(options, checkpoint)
+        color_map(options.color_map, options.heatmap)  # an unknown one is said before any work is done
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         with self._engine.place():
             with clock.measure("decode"):
@@ -248,7 +250,7 @@ def _prediction(checkpoint: Checkpoint, logits: Tensor, top_k: int) -> Predictio
 def _model_facts(checkpoint: Checkpoint) -> ModelFacts:
     description = checkpoint.description
     return ModelFacts(
-        name=description.name,
+        name=checkpoint.name,
         weights_sha256=checkpoint.weights_sha256,
         height=description.input.height,
         width=description.input.width,

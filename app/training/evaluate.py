@@ -20,6 +20,26 @@ Z_95 = 1.959964  # two-sided 95% of the normal distribution
 
 
 @dataclass(frozen=True)
+class ExplanationMeasures:
+    """How explanations of the true class and of the runner-up turn out, unclamped.
+
+    Attributes:
+        images, rho: how many images, and the RMS asked for.
+        raised_share: of g_explain+, those that raise their target's probability.
+        lowered_share: of g_explain-, those that lower it.
+        runner_up_gain: mean rise of the runner-up's probability by g_explain+.
+        settled_share: of all, those that ended within 5% of rho.
+    """
+
+    images: int
+    rho: float
+    raised_share: float
+    lowered_share: float
+    runner_up_gain: float
+    settled_share: float
+
+
+@dataclass(frozen=True)
 class Measures:
     """Scores of one network. Sizes are RMS in pixels of [0, 1]; times `l2_per_rms` they are L2.
 
@@ -31,11 +51,7 @@ class Measures:
         worst_case_ara: per image the smaller of the cross entropy and the margin drive.
         worst_case_ara_l2: the same area with sizes as L2.
         never_flipped: attacked images that withstood the largest size tried, which they count as.
-        explained_images, explained_rho: what the next four were measured on, targets the true class and the runner-up.
-        raised_share: of g_explain+, those that raise their target's probability.
-        lowered_share: of g_explain-, those that lower it.
-        gain_mean: mean rise of the target's probability by g_explain+ for the runner-up.
-        settled_share: of all, those that ended within 5% of rho.
+        explanations: whether they do what they say.
     """
 
     accuracy: float
@@ -50,12 +66,7 @@ class Measures:
     worst_case_ara: float
     worst_case_ara_l2: float
     never_flipped: int
-    explained_images: int
-    explained_rho: float
-    raised_share: float
-    lowered_share: float
-    gain_mean: float
-    settled_share: float
+    explanations: ExplanationMeasures
 
 
 Report = Callable[[str, int, int], None]
@@ -112,7 +123,7 @@ def evaluate(
         worst_case_ara=worst_case_ara,
         worst_case_ara_l2=worst_case_ara * l2_per_rms(*x.shape[1:]),
         never_flipped=sum(int((~part.goal_met).sum()) for part in worst),
-        **_explanation_scores(network, x, label, rho, batch_size, report),
+        explanations=_measure_explanations(network, x, label, rho, batch_size, report),
     )
 
 
@@ -139,33 +150,25 @@ def _area(attacks: list[MinimalAttack], classes: int) -> float:
     return accuracy_robustness_area(sizes, classes, torch.cat([part.largest_rms_tried for part in attacks]))
 
 
-def _explanation_scores(
+def _measure_explanations(
     network: nn.Module, x: Tensor, label: Tensor, rho: float, batch_size: int, report: Report
-) -> dict[str, float]:
+) -> ExplanationMeasures:
     raised, lowered, gains, settled = [], [], [], []
     for start in range(0, len(x), batch_size):
         part = x[start : start + batch_size]
         with torch.no_grad():
             runner_up = network(part).topk(2).indices[:, 1]
-        for target, is_runner_up in ((label[start : start + batch_size], False), (runner_up, True)):
+        for target in (label[start : start + batch_size], runner_up):
             up = explain(network, part, paper_rows(target, direction="encourage", rho=rho))
             down = explain(network, part, paper_rows(target, direction="discourage", rho=rho))
             gain = up.probability_after - up.probability_before
             raised.append(gain > 0)
             lowered.append(down.probability_after < down.probability_before)
             settled += [up.settled, down.settled]
-            if is_runner_up:
-                gains.append(gain)
+        gains.append(gain)  # of the runner-up, the last of the two targets
         report("explaining", start + len(part), len(x))
 
     def share(parts: list[Tensor]) -> float:
         return float(torch.cat(parts).float().mean())
 
-    return {
-        "explained_images": len(x),
-        "explained_rho": rho,
-        "raised_share": share(raised),
-        "lowered_share": share(lowered),
-        "gain_mean": share(gains),
-        "settled_share": share(settled),
-    }
+    return ExplanationMeasures(len(x), rho, share(raised), share(lowered), share(gains), share(settled))

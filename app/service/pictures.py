@@ -1,0 +1,60 @@
+"""From a perturbation, carried to the upload's own pixels, to the pictures asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.images.render import draw_explained, draw_heatmap, draw_perturbation
+from app.service.options import ExplainOptions
+from app.service.results import DrawnPicture
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures by name, and the explained picture's pixels, uint8 (height, width, 3): what is sent, so measured."""
+
+    pictures: Mapping[str, DrawnPicture]
+    sent: NDArray[np.uint8]
+
+
+def draw(
+    image: NDArray[np.float32], carried: NDArray[np.float32], options: ExplainOptions, default_scale: float
+) -> Drawn:
+    """Draw one target's pictures.
+
+    Heatmap and perturbation show the change that is really sent, after clamping and rounding, not the one asked for: on
+    white paper, what would be brighter than white is no change.
+
+    Args:
+        image: RGB (height, width, 3) in [0, 1], as uploaded.
+        carried: (height, width, channels), the perturbation in the image's own pixels; NaN where it was not seen.
+        options: which pictures, and how.
+        default_scale: pixel level at the end of the colour bar, unless the options say another.
+    """
+    explained = draw_explained(image, carried)
+    sent = explained.pixels
+    change = sent * np.float32(1 / 255) - image
+    change[np.isnan(carried).any(axis=2)] = np.nan
+    scale = default_scale if options.scale is None else options.scale
+    pictures: dict[str, DrawnPicture] = {}
+    for name in options.include:
+        if name == "heatmap":
+            heatmap = draw_heatmap(
+                image,
+                change,
+                kind=options.heatmap,
+                overlay=options.overlay,
+                scale=scale,
+                color_map_name=options.color_map,
+            )
+            pictures[name] = DrawnPicture(
+                heatmap.png, heatmap.width, heatmap.height, scale=heatmap.scale, color_map=heatmap.color_map
+            )
+        elif name == "perturbation":
+            shown = draw_perturbation(change, scale=default_scale if scale == "auto" else scale)
+            pictures[name] = DrawnPicture(shown.png, shown.width, shown.height, gain=shown.gain)
+        elif name == "explained":
+            pictures[name] = DrawnPicture(explained.png, explained.width, explained.height)
+    return Drawn(pictures, sent)

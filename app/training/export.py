@@ -1,0 +1,64 @@
+"""From a finished run to a model folder, and from measures to its model.json and card."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from app.adversarial.explain import PAPER_RHO
+from app.networks.card import write_card
+from app.networks.checkpoint import Checkpoint, save_checkpoint
+from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
+from app.training.data import DataSet
+from app.training.evaluate import Measures
+from app.training.recipe import Recipe
+
+DEFAULT_SCALE = 2 * PAPER_RHO  # few pixels change by more than twice the RMS
+
+
+def export(network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Path, folder: Path) -> None:
+    """Write what a run trained as a model folder.
+
+    Args:
+        network: the trained network, of `recipe.network`.
+        name: of the recipe, as `aex train` knows it.
+        recipe: every number of the run.
+        data: what it was trained on; gives the classes and the input size.
+        run: folder of the run; its log says how long it took.
+        folder: models/NAME.
+    """
+    channels, height, width = data.train.images.shape[1:]
+    description = ModelDescription(
+        architecture=recipe.network,
+        classes=data.classes,
+        input=InputDescription(height=height, width=width, channels=channels, fit="stretch"),
+        explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
+        training={"recipe": name, **_plain(asdict(recipe)), **_effort(run)},
+        scores={},
+    )
+    save_checkpoint(folder, network, description, write_card(folder.name, description))
+
+
+def record_measures(folder: Path, checkpoint: Checkpoint, measures: Measures) -> None:
+    """Write what was measured into model.json; CARD.md keeps its words and gets the new numbers."""
+    description = replace(checkpoint.description, scores=asdict(measures))
+    save_checkpoint(folder, checkpoint.network, description, write_card(folder.name, description))
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, object]:
+    """The same as JSON would give it back: lists for tuples."""
+    plain: dict[str, object] = json.loads(json.dumps(value))
+    return plain
+
+
+def _effort(run: Path) -> dict[str, object]:
+    """Steps made and seconds taken, over every time the run was picked up."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    seconds = 0.0
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        if following is None or following["seconds"] < line["seconds"]:  # the clock starts anew with each process
+            seconds += line["seconds"]
+    return {"steps": lines[-1]["step"], "seconds": round(seconds)}

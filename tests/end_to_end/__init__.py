@@ -1,0 +1,1 @@
+"""The real server process, with the model that ships, over real HTTP."""

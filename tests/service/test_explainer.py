@@ -1,0 +1,176 @@
+"""The whole way of an image, on a small real network."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.engine.device import Engine
+from app.engine.token import WorkToken
+from app.errors import Cancelled, EngineFull, NotAnImage, NotFinite, OptionError, UnknownModel
+from app.images.decode import DecodeLimits
+from app.networks.checkpoint import load_checkpoint, save_checkpoint
+from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
+from app.networks.resnet import ResNet, ResNetConfig
+from app.service.catalogue import Catalogue
+from app.service.explainer import Explainer
+from app.service.options import ExplainOptions, PredictOptions
+from app.service.results import ExplainResult
+
+SIDE = 8
+CONFIG = ResNetConfig(classes=3, widths=(8, 8), blocks=(1, 1))
+LIMITS = DecodeLimits(max_bytes=1 << 20, max_pixels=1 << 20, max_seconds=5)
+
+
+def save_model(folder: Path, *, fit: str = "stretch") -> None:
+    """A network with random weights, its logits spread so that explanations have somewhere to go."""
+    torch.manual_seed(3)
+    network = ResNet(CONFIG)
+    torch.nn.init.normal_(network.classifier.weight, std=2)
+    description = ModelDescription(
+        architecture=CONFIG,
+        classes=("cat", "dog", "ship"),
+        input=InputDescription(SIDE, SIDE, 3, fit),  # type: ignore[arg-type]  # the parameter is one of three
+        explanation=ExplanationDefaults(rho=0.1, scale=0.3),
+        training=None,
+        scores={},
+    )
+    save_checkpoint(folder, network, description)
+
+
+@pytest.fixture
+def explainer(tmp_path: Path) -> Iterator[Explainer]:
+    for name in ("stretch", "letterbox", "center_crop"):
+        save_model(tmp_path / name, fit=name)
+    engine = Engine(places=2)
+    yield Explainer(Catalogue(tmp_path, "cpu", "stretch"), engine, decode_limits=LIMITS, max_rows=3)
+    engine.close()
+
+
+def png(height: int, width: int, seed: int = 0) -> bytes:
+    """A smooth random picture away from black and white, where clamping takes nothing away."""
+    noise = np.random.default_rng(seed).uniform(90, 165, (4, 4, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(file, "PNG")
+    return file.getvalue()
+
+
+def explain(explainer: Explainer, data: bytes, **options: object) -> ExplainResult:
+    return explainer.explain(data, ExplainOptions(**options), WorkToken())  # type: ignore[arg-type]
+
+
+def pixels(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_a_prediction_is_the_networks_own_softmax(explainer: Explainer, tmp_path: Path) -> None:
+    data = png(SIDE, SIDE)
+    image = torch.from_numpy(pixels(data).copy()).permute(2, 0, 1)[None].float() / 255
+    expected = load_checkpoint(tmp_path / "stretch", "cpu").network(image).softmax(1)[0]
+    top = explainer.predict(data, PredictOptions(top_k=0), WorkToken()).prediction.top
+    assert [entry.probability for entry in top] == pytest.approx(expected.sort(descending=True).values.tolist())
+
+
+@pytest.mark.parametrize("model", ["stretch", "letterbox", "center_crop"])
+@pytest.mark.parametrize(("height", "width"), [(SIDE, SIDE), (3 * SIDE, 3 * SIDE), (37, 21), (5, 6)])
+def test_the_explained_picture_uploaded_again_gets_the_probability_reported(
+    explainer: Explainer, model: str, height: int, width: int
+) -> None:
+    for one in explain(explainer, png(height, width), model=model, targets=("all",)).explanations:
+        again = explainer.predict(one.pictures["explained"].png, PredictOptions(model=model, top_k=0), WorkToken())
+        by_class = {entry.class_id: entry.probability for entry in again.prediction.top}
+        assert by_class[one.target_id] == pytest.approx(one.probability_after, abs=1e-6)
+
+
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_the_size_reported_is_rho_but_for_rounding_at_whole_multiples(explainer: Explainer, multiple: int) -> None:
+    for one in explain(explainer, png(multiple * SIDE, multiple * SIDE), rho=0.05).explanations:
+        assert one.perturbation_rms == pytest.approx(0.05, rel=0.06)
+        assert one.perturbation_l2 == pytest.approx(one.perturbation_rms * (3 * SIDE * SIDE) ** 0.5, rel=1e-5)
+        assert one.converged
+
+
+def test_encouraged_rises_and_discouraged_falls(explainer: Explainer) -> None:
+    up = explain(explainer, png(SIDE, SIDE), targets=("all",), direction="encourage")
+    down = explain(explainer, png(SIDE, SIDE), targets=("all",), direction="discourage")
+    assert all(one.probability_after > one.probability_before and one.goal_met for one in up.explanations)
+    assert all(one.probability_after < one.probability_before and one.goal_met for one in down.explanations)
+
+
+def test_too_few_steps_to_settle_are_said_not_to_have_converged(explainer: Explainer) -> None:
+    (one,) = explain(explainer, png(SIDE, SIDE), targets=("predicted",), steps=1).explanations
+    assert not one.converged
+    assert not one.goal_met
+
+
+def test_arrays_are_unclamped_at_the_networks_own_size(explainer: Explainer) -> None:
+    result = explain(explainer, png(20, 30), include=("explained", "arrays"), targets=("cat", "ship"))
+    assert result.arrays_npz is not None
+    with np.load(io.BytesIO(result.arrays_npz), allow_pickle=False) as arrays:
+        assert arrays["image"].shape == (SIDE, SIDE, 3)
+        assert arrays["perturbation"].shape == (2, SIDE, SIDE, 3)
+        np.testing.assert_allclose(arrays["image"] + arrays["perturbation"], arrays["explained"], atol=1e-7)
+        assert np.sqrt((arrays["perturbation"] ** 2).mean((1, 2, 3))) == pytest.approx([0.1, 0.1], rel=0.05)
+
+
+def test_pictures_are_those_asked_for_in_the_uploads_own_size(explainer: Explainer) -> None:
+    result = explain(explainer, png(20, 30), include=("explained", "perturbation"), targets=("cat",))
+    pictures = result.explanations[0].pictures
+    assert list(pictures) == ["explained", "perturbation"]
+    assert pixels(pictures["explained"].png).shape == (20, 30, 3)
+    assert result.arrays_npz is None
+
+
+def test_what_a_centre_crop_never_saw_keeps_its_pixels(explainer: Explainer) -> None:
+    data = png(20, 30)
+    result = explain(explainer, data, model="center_crop", targets=("cat",))
+    seen, explained = result.image.seen, pixels(result.explanations[0].pictures["explained"].png)
+    assert (seen.left, seen.top, seen.width, seen.height) == (5, 0, 20, 20)
+    np.testing.assert_array_equal(explained[:, :5], pixels(data)[:, :5])
+    assert (explained[:, 5:25] != pixels(data)[:, 5:25]).any()
+
+
+def test_more_targets_than_rows_are_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    save_model(tmp_path / "small")
+    engine = Engine(places=1)
+    explainer = Explainer(Catalogue(tmp_path, "cpu", "small"), engine, decode_limits=LIMITS, max_rows=2)
+    with pytest.raises(OptionError, match="3 explanations; at most 2"):
+        explain(explainer, b"no image", targets=("all",))
+    engine.close()
+
+
+def test_what_cannot_be_answered_leaves_its_place_free(explainer: Explainer) -> None:
+    cancelled = WorkToken()
+    cancelled.cancel()
+    for _ in range(3):
+        with pytest.raises(NotAnImage):
+            explain(explainer, b"no image at all")
+        with pytest.raises(UnknownModel):
+            explain(explainer, png(8, 8), model="none")
+        with pytest.raises(Cancelled):
+            explainer.explain(png(8, 8), ExplainOptions(), cancelled)
+    assert explain(explainer, png(8, 8)).explanations
+
+
+def test_a_full_engine_says_when_to_come_again(tmp_path: Path) -> None:
+    save_model(tmp_path / "small")
+    engine = Engine(places=1)
+    explainer = Explainer(Catalogue(tmp_path, "cpu", "small"), engine, decode_limits=LIMITS, max_rows=2)
+    with engine.place(), pytest.raises(EngineFull) as raised:
+        explain(explainer, png(8, 8))
+    assert raised.value.retry_after_seconds >= 1
+    engine.close()
+
+
+def test_a_network_that_is_not_finite_is_an_error_of_its_own(explainer: Explainer) -> None:
+    network = explainer._catalogue.get("letterbox").network
+    assert isinstance(network, ResNet)
+    network.classifier.bias.fill_(torch.nan)
+    with pytest.raises(NotFinite):
+        explain(explainer, png(8, 8), model="letterbox")
+    assert explain(explainer, png(8, 8)).explanations

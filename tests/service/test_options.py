@@ -1,0 +1,41 @@
+"""Every option out of range is a sentence."""
+
+from typing import Any
+
+import pytest
+
+from app.errors import OptionError
+from app.service.options import ExplainOptions, PredictOptions
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"targets": ()}, "targets is empty"),
+    ({"direction": "sideways"}, "direction 'sideways' is not offered; it must be one of encourage, discourage"),
+    ({"method": "fast"}, "method 'fast' is not offered; it must be paper"),
+    ({"rho": 0.0}, "rho is 0; it is an RMS pixel size above 0 and at most 1"),
+    ({"rho": float("nan")}, "rho is nan"),
+    ({"rho": 1.5}, "rho is 1.5"),
+    ({"steps": 0}, "steps is 0; it must be gradient steps, from 1 to 1000"),
+    ({"heatmap": "x"}, "heatmap 'x' is not offered"),
+    ({"overlay": "x"}, "overlay 'x' is not offered"),
+    ({"scale": 0.0}, "scale is 0; it is a pixel level above 0 and at most 1, or auto"),
+    ({"scale": float("nan")}, "scale is nan"),
+    ({"include": ("heatmap", "sweep")}, "include 'sweep' is not offered"),
+    ({"include": ()}, "include is empty"),
+    ({"top_k": -1}, "top_k is -1"),
+    ({"timeout_ms": 0}, "timeout_ms is 0; it must be milliseconds"),
+]
+
+
+@pytest.mark.parametrize(("option", "sentence"), BAD)
+def test_a_value_out_of_range_says_what_would_be_right(option: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        ExplainOptions(**option)
+    assert sentence in str(raised.value)
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    options = ExplainOptions()
+    assert options.targets == ("predicted", "runner_up")
+    assert (options.direction, options.method, options.steps, options.rho) == ("encourage", "paper", 35, None)
+    assert options.include == ("heatmap", "perturbation", "explained")
+    assert PredictOptions().top_k == 5
