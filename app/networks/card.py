@@ -1,6 +1,7 @@
 """CARD.md: what is known of a model, and what is not."""
 
 import json
+from collections.abc import Mapping
 
 from app.networks.build import TorchvisionConfig
 from app.networks.description import ModelDescription
@@ -14,12 +15,8 @@ def write_card(name: str, description: ModelDescription) -> str:
     size, defaults = description.input, description.explanation
     classes = ", ".join(description.classes[:_SHOWN_CLASSES])
     more = len(description.classes) - _SHOWN_CLASSES
-    measured = _table(description.scores) if description.scores else "Nothing was measured with this software yet."
-    trained = (
-        "Not known."
-        if description.training is None
-        else f"```json\n{json.dumps(description.training, indent=2, ensure_ascii=False)}\n```"
-    )
+    trained = _listed(description.training) if description.training else "Not known."
+    measured = _listed(description.scores) if description.scores else "Nothing was measured with this software yet."
     sections = (
         f"# {name}",
         f"{_architecture(description)}, from images of {size.height}x{size.width} pixels"
@@ -42,5 +39,5 @@ def _architecture(description: ModelDescription) -> str:
     return f"A pre-activation residual network of {layers} layers with `{architecture.activation}`"
 
 
-def _table(scores: object) -> str:
-    return f"```json\n{json.dumps(scores, indent=2, ensure_ascii=False)}\n```"
+def _listed(values: Mapping[str, object]) -> str:
+    return "\n".join(f"- {name}: `{json.dumps(value, ensure_ascii=False)}`" for name, value in values.items())

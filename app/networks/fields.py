@@ -64,7 +64,7 @@ class Fields:
     def whole(self, name: str, lowest: int, highest: int) -> int:
         right = f"a whole number from {lowest} to {highest}"
         value = self.take(name, right)
-        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        if not _is_whole(value) or not lowest <= value <= highest:
             self.fail(name, value, right)
         return value
 
@@ -88,12 +88,10 @@ class Fields:
         """A list of 1 to `count` whole numbers from 1 to `highest`."""
         right = f"a list of 1 to {count} whole numbers from 1 to {highest}"
         values = self._list(name, right)
-        if not 1 <= len(values) <= count:
+        numbers = [value for value in values if _is_whole(value) and 1 <= value <= highest]
+        if len(numbers) != len(values) or not 1 <= len(values) <= count:
             self.fail(name, values, right)
-        for value in values:
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
-                self.fail(name, values, right)
-        return tuple(int(str(value)) for value in values)
+        return tuple(numbers)
 
     def numbers(self, name: str, count: int, lowest: float, highest: float) -> tuple[float, ...]:
         """A list of exactly `count` numbers, each above `lowest` and at most `highest`."""
@@ -106,9 +104,11 @@ class Fields:
 
     def texts(self, name: str, right: str, fits: Callable[[str], object]) -> tuple[str, ...]:
         values = self._list(name, right)
-        texts = [value for value in values if isinstance(value, str) and fits(value)]
-        if len(texts) != len(values):
-            self.fail(name, next(value for value in values if value not in texts), right)
+        texts = []
+        for value in values:
+            if not isinstance(value, str) or not fits(value):
+                self.fail(name, value, right)
+            texts.append(value)
         return tuple(texts)
 
     def plain(self, name: str) -> dict[str, object]:
@@ -131,6 +131,10 @@ class Fields:
         if not isinstance(value, list):
             self.fail(name, value, right)
         return value
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
