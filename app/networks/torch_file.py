@@ -53,9 +53,6 @@ class _BoundedReads(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def readable(self) -> bool:
-        return True
-
 
 def read_torch_zip(file: Path) -> TorchFile:
     """Read what torch.save writes since 1.6.

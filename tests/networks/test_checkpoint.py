@@ -155,6 +155,12 @@ def test_saving_again_replaces_the_model_and_keeps_its_card(folder: Path) -> Non
     assert [file.name for file in folder.parent.iterdir()] == ["small"]
 
 
+def test_weights_that_overflow_are_refused(folder: Path) -> None:
+    _replace_weights(folder, lambda tensors: tensors["classifier.weight"].fill_(3e38))
+    with pytest.raises(CheckpointError, match=r"they must be finite and of shape \(1, 3\)"):
+        load_checkpoint(folder, "cpu")
+
+
 def test_a_giant_model_json_is_not_read(folder: Path) -> None:
     with (folder / "model.json").open("wb") as file:
         file.truncate(2**33)
@@ -173,6 +179,27 @@ def test_a_save_that_breaks_off_leaves_the_old_model(folder: Path, monkeypatch: 
     network = small_network()
     assert torch.equal(load_checkpoint(folder, "cpu").network(images(network)), network(images(network)))
     assert [file.name for file in folder.parent.iterdir()] == ["small"]
+
+
+def test_a_replacement_that_breaks_off_puts_the_old_model_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def refuse_the_new(source: Path, target: Path) -> Path:
+        if source.name.endswith(".new"):
+            raise OSError("no such luck")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    with pytest.raises(OSError, match="no such luck"):
+        save_checkpoint(folder, small_network(seed=1), small_description())
+    assert [file.name for file in folder.parent.iterdir()] == ["small"]
+    load_checkpoint(folder, "cpu")
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("")
+    with pytest.raises(CheckpointError, match="is a file; a model is a folder"):
+        save_checkpoint(tmp_path / "m", small_network(), small_description())
 
 
 def test_a_folder_that_is_no_models_is_not_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -241,6 +242,16 @@ def test_a_pickle_of_many_megabytes_is_refused(tmp_path: Path) -> None:
     file = write_torch_zip(tmp_path / "x.pt", bytes(torch_file.MAX_PICKLE_BYTES + 1))
     with pytest.raises(CheckpointError, match="a pickle of more than"):
         read_torch_zip(file)
+
+
+def test_a_directory_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
+    directory_bytes, offset = 2**30, 0
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, directory_bytes, offset, 0)
+    with (tmp_path / "x.pt").open("wb") as file:
+        file.seek(directory_bytes)  # the rest is a hole, which takes no disk
+        file.write(end)
+    with pytest.raises(CheckpointError, match="a damaged one"):
+        read_torch_zip(tmp_path / "x.pt")
 
 
 def test_big_endian_numbers_are_refused(tmp_path: Path) -> None:
