@@ -38,10 +38,15 @@ class ColorBar:
     note: str = ""
 
 
+def drawing_unit(height: int, width: int) -> int:
+    """By how much text and lines on a picture of this size are enlarged, 1 or more."""
+    return max(1, round(min(width, 2 * height) / PIXELS_PER_UNIT))
+
+
 def with_color_bar(picture: NDArray[np.uint8], bar: ColorBar) -> Image.Image:
     """The picture (h, w, 3) at the top left, unchanged, and the bar under it. At least `LEAST_WIDTH` pixels wide."""
     height, width = picture.shape[:2]
-    unit = max(1, round(width / PIXELS_PER_UNIT))
+    unit = drawing_unit(height, width)
     full_width = max(width, LEAST_WIDTH)
     rows = 3 if bar.note else 2
     strip_height = unit * (2 * MARGIN + rows * ROW + BAR_HEIGHT)

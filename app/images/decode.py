@@ -36,6 +36,7 @@ from app.images.signature import format_by_signature, has_zero_size
 READERS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, BmpImagePlugin, TiffImagePlugin, GifImagePlugin)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 DECODE_THREADS = 4
+MAX_SIDE = 65_535  # the most that JPEG and GIF can say; a line of a million pixels would still ask for wide pictures
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"
 
@@ -82,6 +83,10 @@ class DecodedImage:
         """The pixels as float32 in [0, 1], (height, width, 3)."""
         return np.divide(self.pixels, np.iinfo(self.pixels.dtype).max, dtype=np.float32)
 
+    def eight_bits(self) -> NDArray[np.uint8]:
+        """The pixels to look at, uint8 (height, width, 3)."""
+        return self.pixels if self.pixels.dtype == np.uint8 else np.rint(self.pixels / 257).astype(np.uint8)
+
 
 def decode(data: bytes, limits: DecodeLimits) -> DecodedImage:
     """Decode one image; of several frames or pages the first.
@@ -116,8 +121,8 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float) -> DecodedImage:
         raise _too_many_pixels(limits) from None
     except _DeadlinePassedError:
         raise _too_slow(limits) from None
-    except Exception as error:  # Pillow's plugins raise a dozen kinds, from SyntaxError to MemoryError
-        raise DamagedImage("The image is truncated or damaged; it could not be decoded to its end.") from error
+    except Exception:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds, and may quote the file in them
+        raise DamagedImage("The image is truncated or damaged; it could not be decoded to its end.") from None
     height, width = pixels.shape[:2]
     return DecodedImage(pixels, _format(image), width, height, hashlib.sha256(data).hexdigest(), notes)
 
@@ -130,6 +135,8 @@ def _open(data: bytes, limits: DecodeLimits, deadline: float) -> ImageFile.Image
         raise _unidentified(data) from None
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(limits)
+    if max(image.size) > MAX_SIDE:
+        raise TooManyPixels(f"The image is too long; at most {MAX_SIDE} pixels are accepted on a side.")
     if _format(image) == "JPEG" and data.count(START_OF_SCAN) > MAX_JPEG_SCANS:
         raise DamagedImage(f"The JPEG has more than {MAX_JPEG_SCANS} scans, which no camera or editor writes.")
     return image

@@ -29,6 +29,7 @@ Float = TypeVar("Float", bound=np.floating)
 
 LETTERBOX_LEVEL = 0.5
 BACK_PROJECTIONS = 16  # each leaves at most half of what was missing, and adds at most the map itself once more
+LARGEST_RATIO = 256  # M changes by less than 1e-5 beyond it, and would cost memory without bound
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's "L"; sum 1, so a map added to R, G and B adds to it
 
 
@@ -144,6 +145,9 @@ def _enlarge(pixels: NDArray[Float], height: int, width: int, mode: Interpolatio
     """(h, w, c) interpolated between pixel centres; an axis that has its size already stays as it is."""
     if pixels.shape[:2] == (height, width):
         return pixels
+    if width == pixels.shape[1] == 1:
+        # Antialiased, torch 2.14 fills images of one pixel's width with their first row; of one pixel's height not.
+        return _enlarge(pixels.swapaxes(0, 1), width, height, mode).swapaxes(0, 1)
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
     # Antialiasing does nothing to an enlargement, but takes one axis after the other: a third of the time.
     enlarged = functional.interpolate(planes, size=(height, width), mode=mode, align_corners=False, antialias=True)
@@ -177,6 +181,7 @@ def _undo(small: int, large: int, mode: Interpolation) -> NDArray[np.float32]:
 
     The sum of (I - M)^k for k below `BACK_PROJECTIONS`: start from nothing and add what is missing, that often.
     """
+    large = min(large, LARGEST_RATIO * small)
     area = np.zeros((small, large))
     for out in range(small):
         first, weights = _area_under(out, large, small)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.images.color_bar import ColorBar, with_color_bar
+from app.images.color_bar import ColorBar, drawing_unit, with_color_bar
 from app.images.color_maps import LEVELS, ColorMap, HeatmapKind, color_map
 
 Overlay = Literal["original", "grayscale", "none"]
@@ -184,7 +184,7 @@ def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_]) -> None:
     if not unseen.any():
         return
     rows, columns = np.nonzero(unseen)
-    unit = max(1, round(picture.shape[1] / 700))
+    unit = drawing_unit(*unseen.shape)
     on_line = (rows + columns) % (HATCH_PERIOD * unit) < HATCH_WIDTH * unit
     grey = picture[rows, columns].mean(axis=1, keepdims=True)
     veil = np.where(on_line, HATCH_LEVEL, UNSEEN_LEVEL)[:, None]

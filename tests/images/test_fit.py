@@ -83,6 +83,14 @@ def test_maps_are_seen_closely_from_half_again_the_networks_size(height: int, wi
     torch.testing.assert_close(seen_again(fitted, noise(height, width, seed), d), d, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("size", [(1, 65_535), (65_535, 1), (1, 18), (18, 1)])
+def test_maps_are_seen_on_images_of_a_single_line(size: tuple[int, int]) -> None:
+    fitted = square(*size, side=1 + SIDE)
+    across = torch.linspace(-0.1, 0.1, 1 + SIDE)
+    d = (across[None] if size[0] == 1 else across[:, None]).expand(3, 1 + SIDE, 1 + SIDE)
+    torch.testing.assert_close(seen_again(fitted, noise(*size), d), d, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize(("image", "network"), [(33, 32), (225, 224), (31, 32), (223, 224)])
 def test_just_off_the_networks_size_a_map_does_not_blow_up(image: int, network: int) -> None:
     fitted = square(image, image, side=network)

@@ -148,7 +148,7 @@ def test_small_images_are_enlarged_by_a_whole_factor(height: int, width: int, fa
     np.testing.assert_array_equal(map_part(picture, height, width), expected)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (32, 32), (300, 400), (900, 1500), (3000, 20), (20, 3000)])
+@pytest.mark.parametrize("size", [(1, 1), (32, 32), (300, 400), (900, 1500), (3000, 20), (20, 3000), (1, 65_535)])
 def test_the_colour_bar_is_readable_at_every_size(size: tuple[int, int]) -> None:
     height, width = size
     picture = draw_heatmap(flat(0.5, height, width), flat(0, height, width), scale=0.2)
