@@ -85,7 +85,8 @@ class DecodedImage:
 
     def eight_bits(self) -> NDArray[np.uint8]:
         """The pixels to look at, uint8 (height, width, 3)."""
-        return self.pixels if self.pixels.dtype == np.uint8 else np.rint(self.pixels / 257).astype(np.uint8)
+        eight = self.pixels if self.pixels.dtype == np.uint8 else np.rint(self.pixels / 257)
+        return eight.astype(np.uint8, copy=False)
 
 
 def decode(data: bytes, limits: DecodeLimits) -> DecodedImage:

@@ -80,6 +80,11 @@ def test_sixteen_bit_floats_reach_exactly_one() -> None:
     np.testing.assert_array_equal(floats[0, :, 0], [0, 1])
 
 
+def test_sixteen_bits_are_rounded_to_the_nearest_of_eight() -> None:
+    image = decode(png(4, 1, 16, 0, struct.pack(">4H", 0, 128, 129, 65535)), LIMITS)
+    assert image.eight_bits()[0, :, 0].tolist() == [0, 0, 1, 255]
+
+
 def test_of_several_frames_the_first_is_taken_and_said() -> None:
     image = decode(FILES["GIF animated"], LIMITS)
     np.testing.assert_array_equal(image.pixels, gradient())
