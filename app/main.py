@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.web.application import build_app
 from app.web.logs import configure_logs, log, log_fault
 from app.web.parts import Parts, Readiness
-from app.web.work import Workers
+from app.web.work import SPARE_THREADS, Workers
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan,
         max_upload_bytes=settings.max_upload_bytes,
         max_upload_seconds=settings.max_upload_seconds,
+        max_uploads=settings.places + SPARE_THREADS,
     )
 
 

@@ -36,8 +36,18 @@ _HTTP_KINDS = {
 }
 
 
-def build_app(version: str, lifespan: Lifespan, *, max_upload_bytes: int, max_upload_seconds: float) -> FastAPI:
-    """The application; `lifespan` sets `app.state.parts` to a `Parts` before the first request."""
+def build_app(
+    version: str, lifespan: Lifespan, *, max_upload_bytes: int, max_upload_seconds: float, max_uploads: int
+) -> FastAPI:
+    """The application; `lifespan` sets `app.state.parts` to a `Parts` before the first request.
+
+    Args:
+        version: of the API's description.
+        lifespan: around the time of serving.
+        max_upload_bytes: of an image.
+        max_upload_seconds: for a body to arrive.
+        max_uploads: bodies of the largest size that may be held in memory at once.
+    """
     max_body_bytes = -(-4 * max_upload_bytes // 3) + OPTION_BYTES  # base64 makes an image a third longer
     app = FastAPI(
         title="Adversarial explanations",
@@ -49,7 +59,12 @@ def build_app(version: str, lifespan: Lifespan, *, max_upload_bytes: int, max_up
         lifespan=lifespan,
         middleware=[
             Middleware(RequestFrame),
-            Middleware(BodyBound, max_bytes=max_body_bytes, max_seconds=max_upload_seconds),
+            Middleware(
+                BodyBound,
+                max_bytes=max_body_bytes,
+                max_seconds=max_upload_seconds,
+                max_held_bytes=max_uploads * max_body_bytes,
+            ),
         ],
     )
     for resource in (predictions, explanations, models, health, pages):

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
-from app.errors import UploadTooLarge
+from app.errors import EngineFull, UploadTooLarge
 from app.web.errors import UploadTooSlow
 from app.web.logs import log, log_fault
 from app.web.problems import INTERNAL, problem_response
@@ -76,12 +76,15 @@ class BodyBound:
     Args:
         max_bytes: of the body; a longer Content-Length is refused before a byte is read.
         max_seconds: from its first to its last byte.
+        max_held_bytes: of all bodies under way or being worked on, since they are kept in memory.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float, max_held_bytes: int) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.max_seconds = max_seconds
+        self.max_held_bytes = max_held_bytes
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,17 +99,24 @@ class BodyBound:
                 return await receive()
             self._require(int(length) if length.isdecimal() and len(length) < 20 else 0)
             message = await self._receive_in_time(receive, deadline)
-            counted += len(message.get("body", b""))
+            arrived = len(message.get("body", b""))
+            counted += arrived
+            self._held_bytes += arrived
             self._require(counted)
             complete = not message.get("more_body", False)
             return message
 
-        await self.app(scope, receive_bounded, send)
+        try:
+            await self.app(scope, receive_bounded, send)
+        finally:
+            self._held_bytes -= counted
 
     def _require(self, size_bytes: int) -> None:
         if size_bytes > self.max_bytes:
-            raise UploadTooLarge(
-                f"The body is too large; it may have {self.max_bytes} bytes, base64 and options counted."
+            raise UploadTooLarge(f"The body is too large; it may have {self.max_bytes} bytes, options counted.")
+        if self._held_bytes > self.max_held_bytes:
+            raise EngineFull(
+                "The uploads under way fill the memory set aside for them; come again in a few seconds.", 5
             )
 
     async def _receive_in_time(self, receive: Receive, deadline: float) -> Message:

@@ -34,12 +34,14 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
     schemas = {option.name: dict(option.schema) for option in options}
     image = base64.b64encode(EXAMPLE_IMAGE.read_bytes()).decode("ascii")
     as_json = {
-        "schema": _object({"image": {"type": "string", "contentEncoding": "base64"}, **schemas}),
+        "schema": _object({"image": {"type": "string", "contentEncoding": "base64", "minLength": 1}, **schemas}),
         "examples": {
             summary: {"summary": summary, "value": {"image": image, **members}} for summary, members in examples.items()
         },
     }
-    as_form = {"schema": _object({"image": _IMAGE_FILE, **schemas})}
+    # Without an example the API page would send words of its own for what has no default; empty is not given.
+    unset = {name: schema if "default" in schema else {**schema, "example": ""} for name, schema in schemas.items()}
+    as_form = {"schema": _object({"image": _IMAGE_FILE, **unset})}
     content = {JSON: as_json, FORM: as_form, "image/*": {"schema": _IMAGE_FILE}}
     return {
         "requestBody": {"required": True, "content": content},

@@ -67,7 +67,7 @@ def _from_form(body: bytes, content_type: str) -> tuple[bytes, Given]:
     for part in read_parts(body, content_type):
         if part.name == IMAGE:
             images.append(part.content)
-        else:
+        elif part.content:  # browsers send the fields that were left empty, too
             given.append((part.name, [_text(part.content)]))
     if len(images) != 1:
         raise MalformedRequest(f"The form has {len(images)} parts named image; it must have exactly one.")

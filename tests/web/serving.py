@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -21,6 +21,7 @@ from app.networks.checkpoint import save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
 from app.networks.resnet import ResNet, ResNetConfig
 from app.settings import Settings
+from app.web.middleware import BodyBound
 from app.web.parts import Parts
 
 CLASSES = ("cat", "dog", "sea, ship")
@@ -44,6 +45,13 @@ class Served:
     @property
     def places_taken(self) -> int:
         return self.parts.explainer._engine.places_taken  # nothing else of the product asks for it yet
+
+    @property
+    def held_bytes(self) -> int:
+        layer: Any = self.app.middleware_stack
+        while not isinstance(layer, BodyBound):
+            layer = layer.app
+        return layer._held_bytes
 
 
 def save_models(folder: Path) -> Path:

@@ -3,11 +3,13 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
 from app.main import create_app
 from tests.web.serving import PLACES, Served, picture, serving, serving_app, small_settings, wait_until
@@ -101,11 +103,32 @@ def test_an_upload_slower_than_allowed_is_given_up(models_dir: Path) -> None:
         assert opened.recv(100).startswith(b"HTTP/1.1 408")
 
 
+def test_uploads_that_would_fill_the_memory_are_refused(models_dir: Path) -> None:
+    """Five bodies of the largest size may be held: one place and four spare threads, 332,203 bytes each."""
+    unfinished = head("/v1/predictions", "Content-Length: 332000"), bytes(331_000)
+    with serving(small_settings(models_dir, places=1)) as served, ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(connection(served, *unfinished))
+        wait_until(lambda: served.held_bytes == 5 * 331_000)
+        answer = served.client.post("/v1/predictions", content=bytes(100_000))
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/full")
+        stack.close()
+        wait_until(lambda: served.held_bytes == 0)
+
+
 def test_not_ready_until_warm(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served.parts.readiness, "warm", False)
     answer = served.client.get("/readyz")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
     assert "retry-after" in answer.headers
+
+
+def test_the_threads_of_tensors_are_bounded_everywhere(models_dir: Path) -> None:
+    before = torch.get_num_threads()
+    create_app(small_settings(models_dir, threads=3))
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(torch.get_num_threads).result() == 3
+    torch.set_num_threads(before)
 
 
 def test_what_nobody_expected_is_500_without_a_word_of_it(models_dir: Path) -> None:

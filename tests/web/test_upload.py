@@ -25,6 +25,10 @@ def test_a_form_holds_image_and_options() -> None:
     assert read_request(FORM, "multipart/form-data; boundary=b", "") == Asked(IMAGE, {"rho": ["0.1"]})
 
 
+def test_an_empty_field_of_a_form_is_not_given() -> None:
+    assert read_request(FORM.replace(b"0.1", b""), "multipart/form-data; boundary=b", "") == Asked(IMAGE, {})
+
+
 def test_json_holds_image_and_options_as_they_are() -> None:
     body = json.dumps({"image": BASE64, "rho": 0.1, "targets": ["cat", 1]}).encode()
     assert read_request(body, JSON, "") == Asked(IMAGE, {"rho": [0.1], "targets": [["cat", 1]]})
