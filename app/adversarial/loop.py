@@ -27,7 +27,9 @@ Network = Callable[[Tensor], Tensor]
 """Images (batch, channels, height, width) in [0, 1] to logits (batch, classes); in evaluation mode."""
 
 Observer = Callable[[int, Tensor, Tensor, Tensor], None]
-"""Called at each step with (step, index (n,) of the running rows, all finite, their perturbations, bool (n,): following)."""
+"""Called at each step with (step, index (n,) of the running rows, their perturbations, bool (n,): following).
+
+Rows that met NaN or infinity are not among them."""
 
 _TINY_RMS = 1e-8  # keeps a row without gradient from dividing by zero
 
