@@ -34,15 +34,19 @@ def read_settings(models: Path | None = None, device: str | None = None) -> Sett
     return settings
 
 
+def decode_limits(settings: Settings) -> DecodeLimits:
+    """What one image may cost."""
+    return DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
+
+
 @contextmanager
 def open_explainer(models: Path | None, device: str | None) -> Iterator[Explainer]:
     """An explainer of this process's own, closed at the end of the block."""
     settings = read_settings(models, device)
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
     engine = Engine(places=1)
-    limits = DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
     try:
-        yield Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows)
+        yield Explainer(catalogue, engine, decode_limits=decode_limits(settings), max_rows=settings.max_rows)
     finally:
         engine.close()
 
@@ -50,7 +54,7 @@ def open_explainer(models: Path | None, device: str | None) -> Iterator[Explaine
 def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
     """Path and bytes of each image, with a progress bar where there is more than one."""
     with progress_bar(hidden=len(paths) < 2) as bar:
-        task = bar.add_task(what, total=len(paths))
+        task = bar.add_task(what, total=len(paths), live="")
         for path in paths:
             try:
                 yield path, path.read_bytes()

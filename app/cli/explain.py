@@ -8,13 +8,28 @@ import typer
 from rich.table import Table
 
 from app.adversarial.explain import PAPER_STEPS
-from app.cli.common import DeviceName, ImagePaths, ModelName, ModelsFolder, console, each_image, naming, open_explainer
+from app.cli.common import (
+    DeviceName,
+    ImagePaths,
+    ModelName,
+    ModelsFolder,
+    console,
+    decode_limits,
+    each_image,
+    naming,
+    open_explainer,
+    read_settings,
+)
 from app.engine.token import WorkToken
 from app.errors import OptionError
+from app.images.decode import decode
 from app.service.options import ExplainOptions
 from app.service.results import ExplainResult
+from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import picture_name
 from app.web.schemas import explanation_answer
+
+MAX_SHEET_ROWS = 20  # targets of a row may be many, too
 
 
 def explain(
@@ -44,7 +59,7 @@ def explain(
 
     Examples: aex explain examples/cat-0.png --out out    aex explain scan.jpg --target all --rho 0.05 --out out
 
-    With several images each gets a folder of its own in --out, named after its file.
+    With several images each gets a folder of its own in --out, named after its file; sheet.png shows them together.
     """
     options = ExplainOptions(
         model=model,
@@ -61,13 +76,18 @@ def explain(
         top_k=top_k,
     )
     folders = _folders(images, out)
+    rows: list[SheetRow] = []
+    limits = decode_limits(read_settings())
     with open_explainer(models, device) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):
                 result = explainer.explain(data, options, WorkToken())
             _write(result, folders[path])
             console.print(_table(str(path), result))
-    console.print(f"written to {out}")
+            if len(rows) < MAX_SHEET_ROWS:
+                rows.append(SheetRow(decode(data, limits).eight_bits(), result))
+    (out / "sheet.png").write_bytes(draw_sheet(rows))
+    console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 
 
 def _scale(text: str | None) -> float | Literal["auto"] | None:

@@ -25,6 +25,9 @@ def train(
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run's state (default: runs/NAME).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last state.")] = False,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Instead of the recipe's.")] = None,
+    source: Annotated[
+        str, typer.Option("--source", help="Sentences for the card: where the images come from, and their licence.")
+    ] = "Where its images come from was not said.",
     compiled: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile the passes: about 1.3 times faster on a CPU.")
     ] = True,
@@ -54,5 +57,5 @@ def train(
             bar.update(task, completed=now.step, total=now.steps, live=live)
 
         trained = run_training(chosen, images, folder, resume=resume, compiled=compiled, report=show)
-    export(trained, recipe, chosen, images, folder, out)
+    export(trained, recipe, chosen, images, folder, out, source=source)
     console.print(f"written to {out}; measure it with: aex evaluate {out} --data {data}")

@@ -56,7 +56,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
 
 def _outcome(one: TargetExplanation) -> list[str]:
     changed = f"now read as {one.changed_class_to}" if one.changed_class_to else "still read the same"
-    return [f"p({one.target})", f"{one.probability_before:.2f} → {one.probability_after:.2f}", changed]
+    return [f"p({one.target})", f"{one.probability_before:.2f} to {one.probability_after:.2f}", changed]
 
 
 def _open(one: TargetExplanation, name: str) -> Image.Image:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from app.errors import DataError
-
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+from app.networks.authors import CIFAR10_CLASSES
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from app.training.recipe import Recipe
 DEFAULT_SCALE = 2 * PAPER_RHO  # few pixels change by more than twice the RMS
 
 
-def export(network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Path, folder: Path) -> None:
+def export(
+    network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Path, folder: Path, *, source: str
+) -> None:
     """Write what a run trained as a model folder.
 
     Args:
@@ -29,6 +31,7 @@ def export(network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Pa
         data: what it was trained on; gives the classes and the input size.
         run: folder of the run; its log says how long it took.
         folder: models/NAME.
+        source: sentences on where the images come from and under which licence.
     """
     channels, height, width = data.train.images.shape[1:]
     description = ModelDescription(
@@ -38,12 +41,13 @@ def export(network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Pa
         explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
         training={"recipe": name, **_plain(asdict(recipe)), **_effort(run)},
         scores={},
+        source=f"Trained from random weights by `aex train {name}`. {source}".strip(),
     )
     save_checkpoint(folder, network, description, write_card(folder.name, description))
 
 
 def record_measures(folder: Path, checkpoint: Checkpoint, measures: Measures) -> None:
-    """Write what was measured into model.json; CARD.md keeps its words and gets the new numbers."""
+    """Write what was measured into model.json, and CARD.md anew from it."""
     description = replace(checkpoint.description, scores=asdict(measures))
     save_checkpoint(folder, checkpoint.network, description, write_card(folder.name, description))
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from app.errors import DataError
-from app.training.data import CIFAR10_CLASSES, augment, load_npz
+from app.networks.authors import CIFAR10_CLASSES
+from app.training.data import augment, load_npz
 from tests.reference import plain_shift_and_mirror
 
 
