@@ -1,6 +1,5 @@
 """From what was given, as texts or JSON values, to the service's options; each refusal says what would be right."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,21 +17,17 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
+from app.web.values import names, number, pixel_level, text, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
-
-MAX_TEXT = 1000
-MAX_WHOLE = 2**63 - 1
-_WHOLE = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Option:
     """One option: `read` turns a given value into the service's, or raises ValueError; `must_be` says what it takes.
 
-    `schema` and `example` are its part of the API's description.
+    `schema` is its part of the API's description.
     """
 
     name: str
@@ -42,48 +37,8 @@ class Option:
     is_list: bool = False
 
 
-def whole(value: object) -> int:
-    """A whole number, given as such or as text."""
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_WHOLE:
-        raise ValueError
-    return value
-
-
-def number(value: object) -> float:
-    """A finite number, given as such or as text."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_WHOLE:
-        raise ValueError
-    return float(value)
-
-
-def text(value: object) -> str:
-    """A short text."""
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError
-    return value
-
-
-def names(value: object) -> tuple[str, ...]:
-    """Names or ids: a text is split at commas, a JSON list taken as it is."""
-    if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    entries = value if isinstance(value, list) else [value]
-    return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
-
-
-def pixel_level(value: object) -> float | str:
-    """A number, or the word auto."""
-    return value if value == "auto" and isinstance(value, str) else number(value)
-
-
-def _choice(name: str, allowed: Sequence[str], default: str) -> Option:
-    schema = {"type": "string", "enum": list(allowed), "default": default}
+def _choice(name: str, allowed: Sequence[str], default: str, description: str) -> Option:
+    schema = {"type": "string", "enum": list(allowed), "default": default, "description": description}
     return Option(name, text, f"one of {', '.join(allowed)}", schema)
 
 
@@ -122,8 +77,8 @@ EXPLAIN = (
         "classes to explain, by name or id, or predicted, runner_up, all",
         ExplainOptions.targets,
     ),
-    _choice("direction", get_args(Direction), "encourage"),
-    _choice("method", ("paper",), "paper"),
+    _choice("direction", get_args(Direction), "encourage", "more of the class, or less of it"),
+    _choice("method", ("paper",), "paper", "how the change is searched for"),
     Option(
         "rho",
         number,
@@ -147,8 +102,8 @@ EXPLAIN = (
             "description": "gradient steps",
         },
     ),
-    _choice("heatmap", get_args(Heatmap), "signed"),
-    _choice("overlay", get_args(Overlay), "original"),
+    _choice("heatmap", get_args(Heatmap), "signed", "mean of the change over colours, or its size"),
+    _choice("overlay", get_args(Overlay), "original", "what the heatmap lies on"),
     Option(
         "color_map",
         text,

@@ -12,6 +12,8 @@ from app.service import results
 from app.web.file_names import picture_name
 from app.web.media_types import PNG
 
+_TIMING = "milliseconds spent queued and in each part of the work"
+
 
 class InputSize(BaseModel):
     """What the network takes, in pixels, and how an image of another shape is fitted to it."""
@@ -97,21 +99,27 @@ class Explanation(BaseModel):
     pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
 
 
-class PredictionAnswer(BaseModel):
-    """Classes and probabilities of one image."""
+class Answer(BaseModel):
+    """What every answer about an image begins with."""
 
     id: str
     created: str
     model: Model
     image: Image
     prediction: Prediction
-    timing_ms: dict[str, float] = Field(description="milliseconds spent queued and in each part of the work")
 
 
-class ExplanationAnswer(PredictionAnswer):
+class PredictionAnswer(Answer):
+    """Classes and probabilities of one image."""
+
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
+class ExplanationAnswer(Answer):
     """Prediction and explanations of one image."""
 
     explanations: list[Explanation]
+    timing_ms: dict[str, float] = Field(description=_TIMING)
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"

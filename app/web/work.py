@@ -9,11 +9,14 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from app.engine.token import WorkToken
+from app.errors import EngineFull
 
 Result = TypeVar("Result")
 
 SPARE_THREADS = 4
 """Beyond one for each place: they read uploads, and refuse at once those who find every place taken."""
+
+STOPPING_RETRY_SECONDS = 10
 
 
 class Workers:
@@ -34,14 +37,14 @@ class Workers:
         """Do long work in a thread; the token is cancelled when the client closes the connection.
 
         Raises:
-            AexError: whatever the work raises, `Cancelled` among it.
+            AexError: whatever the work raises, `Cancelled` among it; `EngineFull` where the server stops meanwhile.
         """
         watch = asyncio.create_task(_cancel_when_gone(request, token))
         try:
             return await self.run(work)
-        except asyncio.CancelledError:  # the server stops: the thread cannot be interrupted, but the token tells it
+        except asyncio.CancelledError:  # the server has waited long enough; the thread ends by its token
             token.cancel()
-            raise
+            raise EngineFull("The server is stopping; come again when it is back.", STOPPING_RETRY_SECONDS) from None
         finally:
             watch.cancel()
 

@@ -86,7 +86,7 @@ def serving(settings: Settings) -> AbstractContextManager[Served]:
 @contextmanager
 def serving_app(app: FastAPI) -> Iterator[Served]:
     """The application behind a port of its own, and warm."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)

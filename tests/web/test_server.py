@@ -67,6 +67,15 @@ def test_a_client_that_goes_away_while_it_waits_frees_its_place(served: Served) 
     wait_until(lambda: served.places_taken == 0)
 
 
+def test_who_still_waits_when_the_server_stops_is_told(models_dir: Path) -> None:
+    with ExitStack() as after:
+        with serving(small_settings(models_dir)) as served:
+            asked = connection(served, head(LONG, f"Content-Length: {len(IMAGE)}"), IMAGE)
+            opened = after.enter_context(asked)
+            wait_until(lambda: served.places_taken == 1)
+        assert opened.recv(100).startswith(b"HTTP/1.1 503")
+
+
 def test_health_is_answered_while_the_device_works(served: Served) -> None:
     waits = []
     with asking(served):

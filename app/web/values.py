@@ -1,0 +1,48 @@
+"""Values of options, out of the texts of a form or query and out of JSON. Each raises ValueError for what it is not."""
+
+import re
+
+MAX_TEXT = 1000
+MAX_WHOLE = 2**63 - 1
+_WHOLE = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?\s*", re.ASCII)
+
+
+def whole(value: object) -> int:
+    """A whole number, given as such or as text."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_WHOLE:
+        raise ValueError
+    return value
+
+
+def number(value: object) -> float:
+    """A finite number, given as such or as text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_WHOLE:
+        raise ValueError
+    return float(value)
+
+
+def text(value: object) -> str:
+    """A short text."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ValueError
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Names or ids: a text is split at commas, a JSON list taken as it is."""
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    entries = value if isinstance(value, list) else [value]
+    return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
+
+
+def pixel_level(value: object) -> float | str:
+    """A number, or the word auto."""
+    return value if value == "auto" and isinstance(value, str) else number(value)
