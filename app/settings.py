@@ -35,8 +35,12 @@ class Settings(BaseSettings):
     max_image_pixels: Annotated[int, Field(ge=1, description="pixels of an image at the most")] = 50_000_000
     max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
     max_rows: Annotated[int, Field(ge=1, description="explanations (targets) of one request at the most")] = 64
-    default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds for an answer")] = 120_000
-    max_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="the longest that may be asked for")] = 600_000
+    default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds an answer may take")] = (
+        120_000
+    )
+    max_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds to be asked for at most")] = (
+        600_000
+    )
     log_format: Annotated[Literal["console", "json"], Field(description="json or console")] = "console"
 
     def __init__(self, **given: Any) -> None:  # noqa: ANN401 - settings are of many types, and checked here

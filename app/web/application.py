@@ -20,6 +20,7 @@ from app.web.problems import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NO_SUCH_RESOURCE,
+    kind_of,
     problem_response,
     response_for,
 )
@@ -80,6 +81,8 @@ def build_app(
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
+    if kind_of(error) is INTERNAL:
+        raise error  # ours: `RequestFrame` logs it
     return response_for(error, request_id_of(request.scope))
 
 

@@ -12,7 +12,7 @@ from ulid import ULID
 from app.errors import EngineFull, UploadTooLarge
 from app.web.errors import UploadTooSlow
 from app.web.logs import log, log_fault
-from app.web.problems import INTERNAL, problem_response
+from app.web.problems import response_for
 
 REQUEST_ID = "X-Request-ID"
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -58,7 +58,7 @@ class RequestFrame:
         except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the client
             log_fault(error, request_id)
             if not status:
-                await _internal_error(request_id)(scope, receive, send_framed)
+                await response_for(error, request_id)(scope, receive, send_framed)
         finally:
             log.info(
                 "request",
@@ -142,7 +142,3 @@ def _request_id(scope: Scope) -> str:
 def _route(scope: Scope) -> str:
     """The route's path as declared; a path as sent might hold anything."""
     return str(getattr(scope.get("route"), "path", "none"))
-
-
-def _internal_error(request_id: str) -> ASGIApp:
-    return problem_response(INTERNAL, "Something went wrong here; the server's log has it by this id.", request_id)

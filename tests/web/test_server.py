@@ -11,6 +11,7 @@ import httpx
 import pytest
 import torch
 
+from app.errors import CheckpointError
 from app.main import create_app
 from tests.web.serving import PLACES, Served, picture, serving, serving_app, small_settings, wait_until
 
@@ -140,12 +141,13 @@ def test_the_threads_of_tensors_are_bounded_everywhere(models_dir: Path) -> None
     torch.set_num_threads(before)
 
 
-def test_what_nobody_expected_is_500_without_a_word_of_it(models_dir: Path) -> None:
+@pytest.mark.parametrize("error", [ValueError("a secret"), CheckpointError("a secret path")])
+def test_what_nobody_expected_is_500_without_a_word_of_it(models_dir: Path, error: Exception) -> None:
     app = create_app(small_settings(models_dir))
 
     @app.get("/broken")
     async def broken() -> None:
-        raise ValueError("a secret")
+        raise error
 
     with serving_app(app) as served:
         answer = served.client.get("/broken")
