@@ -125,5 +125,6 @@ def _save(folder: Path, config: ResNetConfig, side: int) -> None:
         explanation=ExplanationDefaults(rho=0.1, scale=0.3),
         training=None,
         scores={"accuracy": 0.5},
+        source="Random numbers.",
     )
     save_checkpoint(folder, network, description)

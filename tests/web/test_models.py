@@ -16,6 +16,7 @@ def test_a_model_says_what_it_is(client: httpx.Client) -> None:
     assert model["class_count"] == 3
     assert model["input"] == {"height": 8, "width": 8, "channels": 3, "fit": "stretch"}
     assert model["explanation"] == {"rho": 0.1, "scale": 0.3}
+    assert model["source"] == "Random numbers."
     assert model["scores"] == {"accuracy": 0.5}
     assert len(model["weights_sha256"]) == 64
 

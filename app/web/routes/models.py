@@ -37,6 +37,7 @@ class ModelCard(ModelSummary):
 
     classes: list[str] = Field(description="their names, by class id")
     explanation: ExplanationDefaults
+    source: str = Field(description="where the weights come from, and under which licence")
     training: dict[str, Any] | None = Field(description="the recipe it was trained with, null where it is not known")
     scores: dict[str, Any] = Field(description="what was measured of it, empty where nothing was")
 
@@ -64,6 +65,7 @@ async def show_model(name: str, parts: PartsHere) -> ModelCard:
         **_summary(parts.catalogue, checkpoint),
         classes=list(description.classes),
         explanation=ExplanationDefaults(rho=defaults.rho, scale=defaults.scale),
+        source=description.source,
         training=None if description.training is None else dict(description.training),
         scores=dict(description.scores),
     )
