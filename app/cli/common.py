@@ -40,10 +40,10 @@ def decode_limits(settings: Settings) -> DecodeLimits:
 
 
 @contextmanager
-def open_explainer(models: Path | None, device: str | None) -> Iterator[Explainer]:
-    """An explainer of this process's own, closed at the end of the block."""
+def open_explainer(model: str | None, models: Path | None, device: str | None) -> Iterator[Explainer]:
+    """An explainer of this process's own, closed at the end of the block; `model` need not be the installation's."""
     settings = read_settings(models, device)
-    catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
+    catalogue = Catalogue(settings.models_dir, settings.torch_device(), model or settings.default_model)
     engine = Engine(places=1)
     try:
         yield Explainer(catalogue, engine, decode_limits=decode_limits(settings), max_rows=settings.max_rows)

@@ -78,7 +78,7 @@ def explain(
     folders = _folders(images, out)
     rows: list[SheetRow] = []
     limits = decode_limits(read_settings())
-    with open_explainer(models, device) as explainer:
+    with open_explainer(model, models, device) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):
                 result = explainer.explain(data, options, WorkToken())

@@ -1,0 +1,155 @@
+"""`aex` as a user types it, on real files and the shipped model."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.cli import main
+
+ROOT = Path(__file__).parents[2]
+CAT = ROOT / "examples" / "cat-0.png"
+SHIP = ROOT / "examples" / "ship-1.png"
+
+Aex = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def aex(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Aex:
+    """`aex(*words)` gives exit status, standard output and standard error."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("AEX_THREADS", "1")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["aex", *map(str, words)])
+        status = 0
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_explain_writes_pictures_and_the_answer(aex: Aex, tmp_path: Path) -> None:
+    status, _, _ = aex("explain", CAT, "--target", "cat", "--rho", "0.05", "--arrays", "--out", tmp_path)
+    assert status == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    pictures = {"heatmap-3-cat.png", "perturbation-3-cat.png", "explained-3-cat.png"}
+    assert written == pictures | {"explanation.json", "explanation.npz", "sheet.png"}
+    answer = json.loads((tmp_path / "explanation.json").read_text())
+    (one,) = answer["explanations"]
+    assert one["target"] == "cat"
+    assert one["pictures"]["explained"]["file"] == "explained-3-cat.png"
+    with np.load(tmp_path / "explanation.npz", allow_pickle=False) as arrays:
+        assert float(np.sqrt((arrays["perturbation"] ** 2).mean())) == pytest.approx(0.05, rel=0.02)
+
+
+def test_what_explain_wrote_is_predicted_as_it_said(aex: Aex, tmp_path: Path) -> None:
+    aex("explain", CAT, "--target", "dog", "--out", tmp_path)
+    (one,) = json.loads((tmp_path / "explanation.json").read_text())["explanations"]
+    _, out, _ = aex("predict", tmp_path / "explained-5-dog.png", "--top-k", "0", "--json")
+    by_class = {entry["class"]: entry["probability"] for entry in json.loads(out)["prediction"]["top"]}
+    assert by_class["dog"] == pytest.approx(one["probability_after"], abs=1e-5)
+
+
+def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cat-0.png").write_bytes(SHIP.read_bytes())
+    status, _, err = aex("explain", CAT, tmp_path / "in" / "cat-0.png", "--steps", "3", "--out", tmp_path / "out")
+    assert status == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"cat-0", "cat-0-2", "sheet.png"}
+    assert "explaining" in err
+    with Image.open(tmp_path / "out" / "sheet.png") as sheet:
+        assert sheet.height > 2 * 192
+
+
+def test_an_image_that_is_none_is_named_with_what_was_wrong(aex: Aex, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("hello")
+    status, _, err = aex("predict", note)
+    assert status == 1
+    assert err.startswith(f"aex: {note}: These bytes are no image that is read here")
+
+
+def test_a_missing_file_is_named(aex: Aex) -> None:
+    status, _, err = aex("predict", "nowhere.png")
+    assert (status, err) == (1, "aex: nowhere.png cannot be read: No such file or directory.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--rho", "2"), "rho is 2; it is an RMS pixel size above 0 and at most 1."),
+        (("--scale", "big"), "scale is 'big'; it is a pixel level above 0 and at most 1, or auto."),
+        (("--method", "fast"), "method 'fast' is not offered; it must be paper."),
+        (("--target", "unicorn"), "target 'unicorn' is no class of this model"),
+        (("--model", "none"), "There is no model none; available: "),
+    ],
+)
+def test_an_option_that_cannot_be_says_what_would_be_right(
+    aex: Aex, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    status, _, err = aex("explain", CAT, "--out", tmp_path, *words)
+    assert status == 1
+    assert sentence in err
+
+
+def test_models_are_listed_and_shown(aex: Aex) -> None:
+    assert "cifar10" in aex("models", "list")[1]
+    _, shown, _ = aex("models", "show", "cifar10")
+    assert "SHA-256 of the weights: " in shown
+
+
+def test_an_imported_model_answers(aex: Aex, reference_dir: Path, tmp_path: Path) -> None:
+    file = reference_dir / "resnet44-all.safetensors"
+    assert aex("models", "import", file, "--name", "theirs", "--models", tmp_path)[0] == 0
+    status, _, err = aex("models", "import", file, "--name", "theirs", "--models", tmp_path)
+    assert status == 1
+    assert "--force" in err
+
+
+def test_importing_what_is_no_network_says_what_was_found(aex: Aex, tmp_path: Path) -> None:
+    status, _, err = aex("models", "import", CAT, "--name", "cat", "--models", tmp_path)
+    assert status == 1
+    assert "PNG" in err
+
+
+def toy_data(folder: Path) -> Path:
+    """Black and white images, 8x8, of two classes."""
+    label = np.arange(256) % 2
+    images = np.broadcast_to((255 * label).astype(np.uint8)[:, None, None, None], (256, 8, 8, 3))
+    file = folder / "toy.npz"
+    np.savez(file, train_images=images, train_labels=label, test_images=images, test_labels=label)
+    return file
+
+
+@pytest.mark.slow
+def test_a_trained_model_is_measured_and_explains(aex: Aex, tmp_path: Path) -> None:
+    data, model = toy_data(tmp_path), tmp_path / "models" / "toy"
+    words = ("--run", tmp_path / "run", "--epochs", "2", "--no-compile", "--source", "Made by a test.")
+    assert aex("train", "small-robust", "--data", data, "--out", model, *words)[0] == 0
+    assert aex("evaluate", model, "--data", data, "--images", "4", "--steps", "5", "--record")[0] == 0
+    described = json.loads((model / "model.json").read_text())
+    assert "accuracy" in json.dumps(described["scores"])
+    assert "Made by a test." in (model / "CARD.md").read_text()
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), "white").save(file, "PNG")
+    (tmp_path / "white.png").write_bytes(file.getvalue())
+    words = ("--model", "toy", "--models", model.parent, "--out", tmp_path / "out")
+    status, _, err = aex("explain", tmp_path / "white.png", *words)
+    assert status == 0, err
+
+
+@pytest.mark.parametrize("command", ["serve", "explain", "predict", "train", "evaluate"])
+def test_help_has_examples(aex: Aex, command: str) -> None:
+    status, out, _ = aex(command, "--help")
+    assert status == 0
+    assert f"aex {command}" in out.replace("Usage: aex", "")
