@@ -9,6 +9,8 @@ from app.cli.common import DeviceName, ModelsFolder, read_settings
 from app.main import create_app
 from app.settings import describe_settings
 
+STOP_SECONDS = 10  # running answers have this long to finish; who waits longer is told 503
+
 
 def serve_help() -> str:
     """What `aex serve --help` prints: the settings come from the code that reads them."""
@@ -27,4 +29,11 @@ def serve(
     device: DeviceName = None,
 ) -> None:
     """Serve over HTTP until stopped."""
-    uvicorn.run(create_app(read_settings(models, device)), host=host, port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        create_app(read_settings(models, device)),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )

@@ -50,7 +50,12 @@ def draw(
                 color_map_name=options.color_map,
             )
             pictures[name] = DrawnPicture(
-                heatmap.png, heatmap.width, heatmap.height, scale=heatmap.scale, color_map=heatmap.color_map
+                heatmap.png,
+                heatmap.width,
+                heatmap.height,
+                scale=heatmap.scale,
+                color_map=heatmap.color_map,
+                enlarged=heatmap.enlarged,
             )
         elif name == "perturbation":
             shown = draw_perturbation(change, scale=default_scale if scale == "auto" else scale)

@@ -77,6 +77,8 @@ class DrawnPicture:
         scale: pixel level at the end of a heatmap's colour bar, else None.
         gain: by how much a perturbation was multiplied around mid-grey, else None.
         color_map: of a heatmap, else None.
+        enlarged: of a heatmap, by which whole factor the upload was enlarged under it (the map is at the top left, the
+            colour bar below), else None.
     """
 
     png: bytes
@@ -85,6 +87,7 @@ class DrawnPicture:
     scale: float | None = None
     gain: float | None = None
     color_map: str | None = None
+    enlarged: int | None = None
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ class Picture(BaseModel):
     scale: float | None = Field(description="pixel level at the end of a heatmap's colour bar")
     gain: float | None = Field(description="factor by which a perturbation is shown, around mid-grey")
     color_map: str | None = Field(description="of a heatmap")
+    enlarged: int | None = Field(description="whole factor by which a heatmap shows the upload, its bar below the map")
 
 
 class Explanation(BaseModel):
@@ -178,6 +179,7 @@ def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
         scale=drawn.scale,
         gain=drawn.gain,
         color_map=drawn.color_map,
+        enlarged=drawn.enlarged,
     )
 
 
