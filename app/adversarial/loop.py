@@ -87,6 +87,7 @@ def perturb(
     follow_rule: StopRule,
     *,
     drive: Drive = cross_entropy,
+    start: Tensor | None = None,
     observe: Observer | None = None,
 ) -> LoopResult:
     """Run the loop until every row has made its steps.
@@ -100,9 +101,10 @@ def perturb(
         rows: options, one for each image.
         follow_rule: where the gradient is followed; elsewhere the perturbation shrinks.
         drive: what is climbed.
+        start: the first d, shaped as the images; zero where it is not given, as in the paper.
         observe: sees every perturbation before its step is made.
     """
-    perturbation = torch.zeros_like(images)
+    perturbation = torch.zeros_like(images) if start is None else start.clone()
     velocity = torch.zeros_like(images)
     non_finite_step = torch.full_like(rows.label, -1)
     longest = int(rows.steps.max()) if len(rows) else 0

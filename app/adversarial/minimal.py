@@ -52,6 +52,7 @@ def minimal_attack(
     steps: int = PAPER_STEPS,
     eps: float | None = None,
     momentum: float = PAPER_MOMENTUM,
+    start: Tensor | None = None,
 ) -> MinimalAttack:
     """Find, for each image by itself, the smallest change that ends `follow_rule`.
 
@@ -65,6 +66,7 @@ def minimal_attack(
         eps: scale of the steps in RMS; the paper's 20 at 450 steps, and in proportion to `steps` where not given, so
             that the last steps, which decide how finely the size is found, stay as small.
         momentum: as in the paper.
+        start: where the search sets out, as a change shaped like the images; the paper sets out from the image itself.
     """
     eps = PAPER_EPS * steps / PAPER_STEPS if eps is None else eps
     rows = Rows.alike(label, encourage=False, size_rms=eps, steps=steps, overshoot=1.0, momentum=momentum)
@@ -90,6 +92,7 @@ def minimal_attack(
         rows[standing],
         follow_rule,
         drive=drive,
+        start=None if start is None else start[standing],
         observe=lambda _, index, at, follow: keep_smallest(standing[index], at, follow),
     )
     at_end, ended = look_at_end(network, images[standing], rows[standing], looped)
