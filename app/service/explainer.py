@@ -7,7 +7,7 @@ picture gets these very numbers.
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,39 +18,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 from ulid import ULID
 
-from app.adversarial import explain as mathematics
-from app.adversarial.loop import require_finite
 from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine
 from app.engine.token import WorkToken
-from app.errors import NotFinite, OptionError
+from app.errors import OptionError
 from app.images.color_maps import color_map
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.fit import Fitting, fitting
 from app.networks.checkpoint import Checkpoint
 from app.service.catalogue import Catalogue
+from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.options import ExplainOptions, PredictOptions
+from app.service.passes import Found, explain_targets, logits_of
 from app.service.pictures import draw
-from app.service.results import (
-    ClassProbability,
-    ExplainResult,
-    ImageFacts,
-    ModelFacts,
-    Prediction,
-    PredictResult,
-    Region,
-    TargetExplanation,
-)
-from app.service.targets import check_targets, choose_targets
+from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
+from app.service.targets import check_targets
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """An upload, decoded and fitted to a model: `fitted` is (channels, height, width) in [0, 1]."""
+class _Upload:
+    """An upload as pixels: `floats` is RGB (height, width, 3), `fitted` the network's input (channels, h, w)."""
 
     decoded: DecodedImage
     floats: NDArray[np.float32]
     fitting: Fitting
+    fitted: Tensor
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What is sent for each target: pictures by name; the explained ones fitted again, (targets, channels, h, w)."""
+
+    pictures: Sequence[Mapping[str, DrawnPicture]]
     fitted: Tensor
 
 
@@ -80,16 +79,16 @@ class Explainer:
         checkpoint = self._catalogue.get(options.model)
         with self._engine.place():
             with clock.measure("decode"):
-                seen = self._see(data, checkpoint)
+                upload = _read(data, self._limits, checkpoint)
             with clock.measure("predict"):
-                logits, queued = self._engine.run(lambda: _logits(checkpoint, seen.fitted[None]), token)
+                logits, queued = self._engine.run(lambda: logits_of(checkpoint, upload.fitted[None]), token)
         clock.record_queued(queued, inside="predict")
         return PredictResult(
             id=str(ULID()),
             created=datetime.now(UTC),
-            model=_model_facts(checkpoint),
-            image=_image_facts(seen),
-            prediction=_prediction(checkpoint, logits[0], options.top_k),
+            model=model_facts(checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            prediction=prediction_of(checkpoint, logits[0], options.top_k),
             timing_ms=clock.timing_ms,
         )
 
@@ -101,89 +100,42 @@ class Explainer:
         """
         clock = _Clock()
         checkpoint = self._catalogue.get(options.model)
-        self._check_cost(options, checkpoint)
-        color_map(options.color_map, options.heatmap)  # an unknown one is said before any work is done
+        self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         with self._engine.place():
             with clock.measure("decode"):
-                seen = self._see(data, checkpoint)
+                upload = _read(data, self._limits, checkpoint)
             with clock.measure("explain"):
-                work = lambda: _explain_targets(checkpoint, seen.fitted, options, rho, token)  # noqa: E731 - a thunk
-                (logits, targets, roles, found), queued = self._engine.run(work, token)
-            with clock.measure("render"):
-                drawn = [
-                    draw(seen.floats, seen.fitting.to_image(row), options, checkpoint.description.explanation.scale)
-                    for row in found.perturbation
-                ]
-                sent = torch.stack([seen.fitting.to_network(np.float32(1 / 255) * one.sent) for one in drawn])
-            after, queued_again = self._engine.run(lambda: _logits(checkpoint, sent), token)
-        clock.record_queued(queued, inside="explain")
-        clock.record_queued(queued_again)
-
-        before = logits.softmax(0)
-        change = sent - seen.fitted
-        change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
-        classes = checkpoint.description.classes
-        explanations = []
-        for row, (target, role) in enumerate(zip(targets, roles, strict=True)):
-            probability_before, probability_after = float(before[target]), float(after[row].softmax(0)[target])
-            rose = probability_after > probability_before
-            fell = probability_after < probability_before
-            settled = bool(found.settled[row])
-            class_after = int(after[row].argmax())
-            explanations.append(
-                TargetExplanation(
-                    target=classes[target],
-                    target_id=target,
-                    role=role,
-                    direction=options.direction,
-                    method=options.method,
-                    probability_before=probability_before,
-                    probability_after=probability_after,
-                    rho=rho,
-                    perturbation_rms=change_rms[row],
-                    perturbation_l2=change_l2[row],
-                    steps=options.steps,
-                    converged=settled,
-                    goal_met=settled and (rose if options.direction == "encourage" else fell),
-                    changed_class_to=None if class_after == int(logits.argmax()) else classes[class_after],
-                    pictures=drawn[row].pictures,
+                found, queued = self._engine.run(
+                    lambda: explain_targets(checkpoint, upload.fitted, options, rho, token), token
                 )
-            )
+            clock.record_queued(queued, inside="explain")
+            with clock.measure("render"):
+                sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
+            after, queued = self._engine.run(lambda: logits_of(checkpoint, sent.fitted), token)
+            clock.record_queued(queued)
         return ExplainResult(
             id=str(ULID()),
             created=datetime.now(UTC),
-            model=_model_facts(checkpoint),
-            image=_image_facts(seen),
-            prediction=_prediction(checkpoint, logits, options.top_k),
-            explanations=tuple(explanations),
+            model=model_facts(checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            prediction=prediction_of(checkpoint, found.logits, options.top_k),
+            explanations=tuple(_judge(upload, found, sent, after, options, rho, checkpoint.description.classes)),
             timing_ms=clock.timing_ms,
-            arrays_npz=_arrays(seen.fitted, found.perturbation) if "arrays" in options.include else None,
+            arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
         )
 
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""
         checkpoint = self._catalogue.get(model)
-        grey = torch.full(_input_shape(checkpoint), 0.5)
-        options = ExplainOptions(steps=1)
-        work = lambda: _explain_targets(checkpoint, grey, options, 0.1, WorkToken())  # noqa: E731 - a thunk
-        self._engine.run(work, WorkToken())
-
-    def _see(self, data: bytes, checkpoint: Checkpoint) -> _Seen:
-        decoded = decode(data, self._limits)
         wanted = checkpoint.description.input
-        how = fitting(
-            decoded.height,
-            decoded.width,
-            height=wanted.height,
-            width=wanted.width,
-            channels=wanted.channels,
-            fit=wanted.fit,
-        )
-        floats = decoded.floats()
-        return _Seen(decoded, floats, how, how.to_network(floats))
+        grey = torch.full((wanted.channels, wanted.height, wanted.width), 0.5)
+        token = WorkToken()
+        self._engine.run(lambda: explain_targets(checkpoint, grey, ExplainOptions(steps=1), 0.1, token), token)
 
-    def _check_cost(self, options: ExplainOptions, checkpoint: Checkpoint) -> None:
+    def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> None:
+        """Say what cannot be answered before any work is done."""
+        color_map(options.color_map, options.heatmap)
         rows = check_targets(options.targets, checkpoint.description.classes)
         if rows > self._max_rows:
             raise OptionError(
@@ -210,70 +162,66 @@ class _Clock:
             self.timing_ms[inside] -= 1000 * seconds
 
 
-def _logits(checkpoint: Checkpoint, images: Tensor) -> Tensor:
-    """Logits (batch, classes), on the CPU, of images (batch, channels, height, width); on the device's thread."""
-    with torch.no_grad():
-        logits: Tensor = checkpoint.network(images.to(checkpoint.device)).cpu()
-    if not logits.isfinite().all():
-        raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
-    return logits
-
-
-def _explain_targets(
-    checkpoint: Checkpoint, fitted: Tensor, options: ExplainOptions, rho: float, token: WorkToken
-) -> tuple[Tensor, list[int], list[str], mathematics.Explanation]:
-    """Logits (classes,), target ids, their roles, and explanations on the CPU; on the device's thread."""
-    logits = _logits(checkpoint, fitted[None])[0]
-    targets, roles = choose_targets(options.targets, checkpoint.description.classes, logits)
-    rows = mathematics.paper_rows(
-        torch.tensor(targets, device=checkpoint.device), direction=options.direction, rho=rho, steps=options.steps
-    )
-    images = fitted.to(checkpoint.device).expand(len(targets), *fitted.shape)
-    found = mathematics.explain(checkpoint.network, images, rows, observe=lambda *_: token.check())
-    require_finite(found.non_finite_step)
-    return logits, targets, roles, found.cpu()
-
-
-def _prediction(checkpoint: Checkpoint, logits: Tensor, top_k: int) -> Prediction:
-    probabilities = logits.softmax(0)
-    count = min(top_k, len(probabilities)) or len(probabilities)
-    top = probabilities.topk(count)
-    classes = checkpoint.description.classes
-    return Prediction(
-        tuple(
-            ClassProbability(classes[class_id], class_id, probability)
-            for class_id, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-        )
-    )
-
-
-def _model_facts(checkpoint: Checkpoint) -> ModelFacts:
-    description = checkpoint.description
-    return ModelFacts(
-        name=checkpoint.name,
-        weights_sha256=checkpoint.weights_sha256,
-        height=description.input.height,
-        width=description.input.width,
-        channels=description.input.channels,
-        fit=description.input.fit,
-    )
-
-
-def _image_facts(seen: _Seen) -> ImageFacts:
-    decoded, box = seen.decoded, seen.fitting.seen
-    return ImageFacts(
-        sha256=decoded.sha256,
-        format=decoded.format,
-        width=decoded.width,
-        height=decoded.height,
-        seen=Region(box.left, box.top, box.width, box.height),
-        notes=decoded.notes,
-    )
-
-
-def _input_shape(checkpoint: Checkpoint) -> Sequence[int]:
+def _read(data: bytes, limits: DecodeLimits, checkpoint: Checkpoint) -> _Upload:
+    decoded = decode(data, limits)
     wanted = checkpoint.description.input
-    return wanted.channels, wanted.height, wanted.width
+    how = fitting(
+        decoded.height,
+        decoded.width,
+        height=wanted.height,
+        width=wanted.width,
+        channels=wanted.channels,
+        fit=wanted.fit,
+    )
+    floats = decoded.floats()
+    return _Upload(decoded, floats, how, how.to_network(floats))
+
+
+def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
+    """One target after the other: of a large upload only one change is in memory at a time."""
+    pictures, fitted = [], []
+    for perturbation in found.explanation.perturbation:
+        token.check()
+        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
+        pictures.append(drawn.pictures)
+        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
+    return _Sent(pictures, torch.stack(fitted))
+
+
+def _judge(
+    upload: _Upload,
+    found: Found,
+    sent: _Sent,
+    logits_after: Tensor,
+    options: ExplainOptions,
+    rho: float,
+    classes: Sequence[str],
+) -> Iterator[TargetExplanation]:
+    """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
+    change = sent.fitted - upload.fitted
+    change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
+    before, after = found.logits.softmax(0), logits_after.softmax(1)
+    class_before = int(before.argmax())
+    for row, (target, role) in enumerate(zip(found.targets, found.roles, strict=True)):
+        gain = float(after[row, target] - before[target])
+        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        yield TargetExplanation(
+            target=classes[target],
+            target_id=target,
+            role=role,
+            direction=options.direction,
+            method=options.method,
+            probability_before=float(before[target]),
+            probability_after=float(after[row, target]),
+            rho=rho,
+            perturbation_rms=change_rms[row],
+            perturbation_l2=change_l2[row],
+            steps=options.steps,
+            converged=settled,
+            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            changed_class_to=None if class_after == class_before else classes[class_after],
+            pictures=sent.pictures[row],
+        )
 
 
 def _arrays(fitted: Tensor, perturbation: Tensor) -> bytes:

@@ -143,8 +143,8 @@ def test_a_trained_model_is_measured_and_explains(aex: Aex, tmp_path: Path) -> N
     file = io.BytesIO()
     Image.new("RGB", (16, 16), "white").save(file, "PNG")
     (tmp_path / "white.png").write_bytes(file.getvalue())
-    words = ("--model", "toy", "--models", model.parent, "--out", tmp_path / "out")
-    status, _, err = aex("explain", tmp_path / "white.png", *words)
+    ask = ("--model", "toy", "--models", model.parent, "--out", tmp_path / "out")
+    status, _, err = aex("explain", tmp_path / "white.png", *ask)
     assert status == 0, err
 
 

@@ -1,0 +1,48 @@
+"""What an answer says about its model, its image and its prediction."""
+
+from torch import Tensor
+
+from app.images.decode import DecodedImage
+from app.images.fit import Fitting
+from app.networks.checkpoint import Checkpoint
+from app.service.results import ClassProbability, ImageFacts, ModelFacts, Prediction, Region
+
+
+def model_facts(checkpoint: Checkpoint) -> ModelFacts:
+    """Which network answers."""
+    wanted = checkpoint.description.input
+    return ModelFacts(
+        name=checkpoint.name,
+        weights_sha256=checkpoint.weights_sha256,
+        height=wanted.height,
+        width=wanted.width,
+        channels=wanted.channels,
+        fit=wanted.fit,
+    )
+
+
+def image_facts(decoded: DecodedImage, fitting: Fitting) -> ImageFacts:
+    """What was uploaded, and what of it the network saw."""
+    box = fitting.seen
+    return ImageFacts(
+        sha256=decoded.sha256,
+        format=decoded.format,
+        width=decoded.width,
+        height=decoded.height,
+        seen=Region(box.left, box.top, box.width, box.height),
+        notes=decoded.notes,
+    )
+
+
+def prediction_of(checkpoint: Checkpoint, logits: Tensor, top_k: int) -> Prediction:
+    """The `top_k` most probable classes, all of them for 0; logits (classes,)."""
+    probabilities = logits.softmax(0)
+    count = min(top_k, len(probabilities)) or len(probabilities)
+    top = probabilities.topk(count)
+    classes = checkpoint.description.classes
+    return Prediction(
+        tuple(
+            ClassProbability(classes[class_id], class_id, probability)
+            for class_id, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        )
+    )
