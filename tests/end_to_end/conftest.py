@@ -43,4 +43,4 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    pytest.fail(f"the server was not ready after {START_SECONDS} s, or had ended ({process.poll()}):\n{log.read_text()}")
+    pytest.fail(f"not ready after {START_SECONDS} s, or ended with status {process.poll()}:\n{log.read_text()}")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.adversarial.explain import Direction, explain, paper_rows
 from app.networks.checkpoint import Checkpoint, load_checkpoint
-from app.training.data import load_npz
+from app.training.npz import load_npz
 from tests.end_to_end.conftest import ROOT
 
 CIFAR10_NPZ = "AEX_CIFAR10_NPZ"
