@@ -8,8 +8,8 @@ import typer
 
 from app.cli.common import console, progress_bar, read_settings
 from app.errors import OptionError
-from app.training.data import load_npz
 from app.training.export import export
+from app.training.load import load_data
 from app.training.recipe import RECIPES
 from app.training.train import Progress
 from app.training.train import train as run_training
@@ -39,7 +39,7 @@ def train(
     if recipe not in RECIPES:
         raise OptionError(f"There is no recipe {recipe!r}; recipes are {', '.join(RECIPES)}.")
     read_settings()
-    images = load_npz(data)
+    images = load_data(data)
     channels = images.train.images.shape[1]
     network = replace(RECIPES[recipe].network, classes=len(images.classes))
     if channels != network.channels:

@@ -1,24 +1,30 @@
-"""Training and test images: CIFAR-10 as one npz, checked before the first step."""
+"""Training and test images as the trainer takes them, with what loading them decided and left out."""
 
-import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from app.errors import DataError
-from app.networks.authors import CIFAR10_CLASSES
+from app.networks.description import MAX_CLASS_NAME, is_class_name
+from app.training.augment import augment as augment
 
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images of one split: images uint8 (n, channels, height, width), labels int64 (n,)."""
+    """Labelled images of one split.
+
+    Attributes:
+        images: uint8 (n, channels, height, width).
+        labels: int64 (n,), from 0.
+        names: of the files they were read from; empty where they came as arrays.
+    """
 
     images: Tensor
     labels: Tensor
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -27,81 +33,73 @@ class Images:
         """Images at `index` as float32 in [0, 1]."""
         return self.images[index].float() / 255
 
+    def name(self, at: int) -> str:
+        """The file of the image at `at`, or its number, from 0."""
+        return self.names[at] if self.names else f"number {at}"
+
+    def without(self, dropped: set[int]) -> "Images":
+        """All images but those at these places, in the same order."""
+        if not dropped:
+            return self
+        kept = [at for at in range(len(self)) if at not in dropped]
+        index = torch.tensor(kept, dtype=torch.int64)
+        return Images(self.images[index], self.labels[index], tuple(self.names[at] for at in kept if self.names))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An image that was found but not taken: its name, with its split, and a sentence that says why."""
+
+    name: str
+    why: str
+
 
 @dataclass(frozen=True)
 class DataSet:
-    """A training split, a test split and the names of their classes, by label."""
+    """A training split, a test split and the names of their classes, by label.
+
+    Attributes:
+        train, test: of one size and number of channels.
+        classes: by label.
+        sizes: how many image files had which (height, width) before they were fitted; empty for arrays.
+        left_out: what was found but not taken.
+        notes: sentences on what loading decided.
+    """
 
     train: Images
     test: Images
     classes: tuple[str, ...]
+    sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def labelled_as(self, classes: tuple[str, ...]) -> "DataSet":
+        """The same images with labels that count these classes, which may be more and in another order.
+
+        Classes that are mere numbers keep their labels.
+
+        Raises:
+            DataError: an image is of none of these classes.
+        """
+        count = len(self.classes)
+        numbered = self.classes == tuple(str(label) for label in range(count)) and count <= len(classes)
+        if numbered or self.classes == classes[:count]:
+            return replace(self, classes=classes)
+        unknown = sorted(set(self.classes) - set(classes))
+        if unknown:
+            raise DataError(
+                f"The data has the class {unknown[0]}, which is not one of the network's: {', '.join(classes[:20])}."
+            )
+        new = torch.tensor([classes.index(name) for name in self.classes])
+        train, test = (replace(split, labels=new[split.labels]) for split in (self.train, self.test))
+        return replace(self, train=train, test=test, classes=classes)
 
 
-def load_npz(path: Path) -> DataSet:
-    """Read `train_images` (n, height, width, channels) uint8, `train_labels`, `test_images`, `test_labels`.
-
-    `classes` (names) is optional; without it ten classes are CIFAR-10's and others are numbered.
-
-    Raises:
-        DataError: a missing file or array, wrong shapes, or labels out of range; says which.
-    """
-    found = _arrays(path)
-    splits = {name: _split(path, found, name) for name in ("train", "test")}
-    if splits["train"].images.shape[1:] != splits["test"].images.shape[1:]:
+def require_class_names(path: Path, names: tuple[str, ...]) -> None:
+    """Raise `DataError` where a model of these classes could not be written at the end of its training."""
+    wrong = [name for name in names if not is_class_name(name)]
+    if wrong or len(set(names)) < len(names):
+        what = f"a class called {ascii(wrong[0])[:60]}" if wrong else "two classes of one name"
         raise DataError(
-            f"train_images of {path} are {found['train_images'].shape[1:]} and test_images"
-            f" {found['test_images'].shape[1:]}: both need one height, width and number of channels."
+            f"{path} has {what}; classes need different names of 1 to {MAX_CLASS_NAME} printable characters."
         )
-    count = 1 + max(int(split.labels.max()) for split in splits.values())
-    if "classes" in found:
-        names = tuple(str(name) for name in found["classes"].reshape(-1))
-    else:
-        names = CIFAR10_CLASSES if count == len(CIFAR10_CLASSES) else tuple(str(i) for i in range(count))
-    if count > len(names):
-        raise DataError(f"{path} has a label {count - 1}, but names {len(names)} classes: labels run from 0.")
-    return DataSet(splits["train"], splits["test"], names)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name]) for name in arrays.files}
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} does not exist; give an npz with train_images, train_labels, test_images, test_labels."
-        ) from None
-    # TypeError: a bare npy opens as an array, which is no context. The others: empty, cut short, damaged, or no zip.
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is not a whole npz file of plain arrays, as numpy.savez writes one.") from error
-
-
-def _split(path: Path, arrays: dict[str, np.ndarray], name: str) -> Images:
-    try:
-        images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
-    except KeyError as error:
-        raise DataError(f"{path} has no array {error}; it has {', '.join(sorted(arrays)) or 'none'}.") from None
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or not images.size:
-        raise DataError(
-            f"{name}_images of {path} is {images.dtype} {images.shape};"
-            " it must be uint8 (n, height, width, 1 or 3), with nothing of size 0."
-        )
-    if labels.shape != images.shape[:1]:
-        raise DataError(f"{path} has {len(images)} {name}_images and labels of shape {labels.shape}: one for each.")
-    if labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise DataError(f"{name}_labels of {path} must be whole numbers from 0 up.")
-    return Images(
-        torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), torch.from_numpy(labels.astype(np.int64))
-    )
-
-
-def augment(images: Tensor, padding: int, random: torch.Generator) -> Tensor:
-    """Shift each image by up to `padding` pixels, edges replicated, and mirror half of them; same shape and type."""
-    count, channels, height, width = images.shape
-    top = torch.randint(-padding, padding + 1, (count, 1), generator=random)
-    left = torch.randint(-padding, padding + 1, (count, 1), generator=random)
-    row = (torch.arange(height) + top).clamp(0, height - 1)
-    column = (torch.arange(width) + left).clamp(0, width - 1)  # clamping the index is what replicates the edge
-    mirrored = torch.rand(count, 1, generator=random) < 0.5
-    column = torch.where(mirrored, column.flip(1), column)
-    at = torch.arange(count)[:, None, None, None]
-    return images[at, torch.arange(channels)[None, :, None, None], row[:, None, :, None], column[:, None, None, :]]

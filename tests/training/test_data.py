@@ -11,7 +11,8 @@ import torch
 
 from app.errors import DataError
 from app.networks.authors import CIFAR10_CLASSES
-from app.training.data import augment, load_npz
+from app.training.augment import augment
+from app.training.npz import load_npz
 from tests.reference import plain_shift_and_mirror
 
 
