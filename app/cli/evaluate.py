@@ -1,51 +1,213 @@
 """aex evaluate."""
 
-from dataclasses import asdict
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.table import Table
 
+from app.adversarial.sizes import l2_per_rms
 from app.cli.common import console, progress_bar, read_settings
+from app.errors import DataError, OptionError
 from app.networks.checkpoint import load_checkpoint
-from app.training.data import load_npz
-from app.training.evaluate import Measures
+from app.networks.description import ModelDescription
+from app.networks.importing import ImportOptions, import_network
+from app.networks.scores import score_tables
+from app.training.data import Images
+from app.training.evaluate import AUTHORS_SEED, Evaluation, Plan, Subject, as_plain, compare, ledger_options
 from app.training.evaluate import evaluate as measure
-from app.training.export import record_measures
+from app.training.export import record_measures, scores_of
+from app.training.load import load_data
+from app.training.measures.explanations import READABILITY_RHO
+from app.training.measures.fixed_sizes import Effort
+from app.training.measures.ledger import Ledger
+from app.training.measures.plot import Curve, draw_accuracy
+
+_QUICK = Plan()
+_SIZES = ",".join(f"{size:g}" for size in _QUICK.sizes_rms)
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model folder, such as models/cifar10.")],
-    data: Annotated[Path, typer.Option("--data", help="npz with test_images and test_labels.")],
-    images: Annotated[int, typer.Option("--images", help="Images to attack and explain.")] = 200,
-    steps: Annotated[int, typer.Option("--steps", help="Steps of each minimal attack; the paper's are 450.")] = 100,
+    model: Annotated[Path, typer.Argument(help="Model folder, such as models/cifar10, or a file to import.")],
+    data: Annotated[Path, typer.Option("--data", help="As for aex train; only its test split is read.")],
+    images: Annotated[int, typer.Option("--images", min=1, help="Images to attack and explain.")] = _QUICK.images,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Steps of each minimal attack; the paper's are 450.")
+    ] = _QUICK.steps,
+    restarts: Annotated[
+        int, typer.Option("--restarts", min=0, help="Further minimal attacks for the worst case, from random changes.")
+    ] = _QUICK.restarts,
+    sizes: Annotated[
+        str, typer.Option("--sizes", help="RMS sizes for robust accuracy, with commas between; '' for none.")
+    ] = _SIZES,
+    attack_steps: Annotated[
+        int, typer.Option("--attack-steps", min=1, help="Steps of APGD and FAB; AutoAttack's are 100.")
+    ] = _QUICK.effort.steps,
+    attack_targets: Annotated[
+        int, typer.Option("--attack-targets", min=1, help="Classes that APGD-T and FAB aim at; AutoAttack's are 9.")
+    ] = _QUICK.effort.targets,
+    queries: Annotated[
+        int, typer.Option("--queries", min=1, help="Queries of Square; AutoAttack's are 5000.")
+    ] = _QUICK.effort.queries,
+    judge: Annotated[
+        Path | None, typer.Option("--judge", help="Network that explanations are shown to: folder or file.")
+    ] = None,
+    judge_rho: Annotated[
+        float, typer.Option("--judge-rho", min=1e-4, max=1, help="RMS of the explanations shown to the judge.")
+    ] = READABILITY_RHO,
+    beside: Annotated[
+        Path | None, typer.Option("--beside", help="Second network, measured on the same images: folder or file.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = _QUICK.batch_size,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the images, and all else random.")] = AUTHORS_SEED,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Keep finished batches in this file, and go on from it.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured as JSON.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write a PNG of accuracy against RMS and L2 (needs matplotlib).")
+    ] = None,
     record: Annotated[bool, typer.Option("--record/--no-record", help="Write into model.json and CARD.md.")] = False,
 ) -> None:
-    """Measure accuracy, accuracy-robustness areas and explanations on the test split.
+    """Measure accuracy, robustness and explanations on the test split. The defaults are a quick look.
 
-    Examples: aex evaluate models/cifar10 --data cifar10.npz    … --images 1000 --steps 450 --record
+    Examples: aex evaluate models/cifar10 --data cifar10.npz    … --images 1000 --steps 450 --restarts 1 --record
+    … --beside models/other --judge models/other --resume run.safetensors --json run.json --plot run.png
     """
-    settings = read_settings()
-    checkpoint = load_checkpoint(model, settings.torch_device())
-    test = load_npz(data).test
-    with progress_bar() as bar:
-        tasks = {what: bar.add_task(what, total=None, live="") for what in ("classifying", "attacking", "explaining")}
-
-        def show(what: str, done: int, of: int) -> None:
-            bar.update(tasks[what], completed=done, total=of)
-
-        rho = checkpoint.description.explanation.rho
-        found = measure(checkpoint.network, test, images=images, steps=steps, rho=rho, report=show)
-    console.print(_table(str(model), found))
+    device = read_settings().torch_device()
+    if record and not model.is_dir():
+        raise OptionError(
+            f"--record writes into a model folder, and {model} is none: import it with aex models import."
+        )
+    effort = Effort(attack_steps, attack_targets, queries)
+    ours, description = _load(model, device)
+    test = _read_test_split(data, description)
+    others = [_load_beside(path, device, description) for path in (beside, judge) if path is not None]
+    reader = others[-1] if judge is not None else None
+    plan = Plan(min(images, len(test)), steps, restarts, _sizes(sizes), effort, judge_rho, batch_size, seed)
+    ledger = Ledger(resume, ledger_options(test, plan))
+    found = _measure(ours, test, plan, ledger, reader)
+    _show(ours.name, scores_of(found.measures))
+    _say_never_flipped(ours.name, found)
+    written: dict[str, object] = {"command": _command(), "model": ours.name, **scores_of(found.measures)}
+    curves, comparison = [Curve(ours.name, found.changes, found.measures.robust_accuracy)], None
+    if beside is not None:
+        other = others[0]
+        second = _measure(other, test, plan, ledger, reader)
+        comparison = compare(found, second, other.name, len(ours.classes))
+        _show(other.name, scores_of(second.measures))
+        _say_never_flipped(other.name, second)
+        _show(f"{ours.name} beside {other.name}", {"worst case": as_plain(comparison)})
+        written |= {"beside": {"model": other.name, **scores_of(second.measures)}, "comparison": as_plain(comparison)}
+        curves.append(Curve(other.name, second.changes, second.measures.robust_accuracy))
+    if json_file is not None:
+        _write_json(json_file, written)
+    if plot is not None:
+        draw_accuracy(plot, curves, classes=len(ours.classes), per_rms=l2_per_rms(*test.images.shape[1:]))
     if record:
-        record_measures(model, checkpoint, found)
+        record_measures(model, load_checkpoint(model, "cpu"), found.measures, command=_command(), comparison=comparison)
         console.print(f"recorded in {model}")
 
 
-def _table(title: str, found: Measures) -> Table:
-    table = Table("measure", "value", title=title)
-    numbers = asdict(found)
-    for name, value in (numbers | {f"explanations: {k}": v for k, v in numbers.pop("explanations").items()}).items():
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    return table
+def _sizes(text: str) -> tuple[float, ...]:
+    try:
+        sizes = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        sizes = (-1.0,)
+    if any(not 0 < size <= 1 for size in sizes):
+        raise OptionError(f"--sizes is {text!r}; give RMS sizes above 0 and up to 1, such as {_SIZES}.")
+    return tuple(sorted(set(sizes)))
+
+
+def _load(path: Path, device: torch.device) -> tuple[Subject, ModelDescription]:
+    """A network from a model folder, or from a file of another's that we can import."""
+    if path.is_dir():
+        checkpoint = load_checkpoint(path, device)
+        network, description, sha256 = checkpoint.network, checkpoint.description, checkpoint.weights_sha256
+    else:
+        imported = import_network(path, ImportOptions())
+        network, description = imported.network.to(device), imported.description
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    name = path.name if path.is_dir() else path.stem
+    return Subject(name, network, sha256[:16], description.classes, description.explanation.rho), description
+
+
+def _load_beside(path: Path, device: torch.device, first: ModelDescription) -> Subject:
+    """Another network for the same images."""
+    subject, description = _load(path, device)
+    if description.classes != first.classes or _shape(description) != _shape(first):
+        raise OptionError(
+            f"{path} takes images {_shape(description)} and has {len(description.classes)} classes; it must take"
+            f" {_shape(first)} and have the same {len(first.classes)} classes in the same order as the first model."
+        )
+    return subject
+
+
+def _shape(description: ModelDescription) -> tuple[int, int, int]:
+    return description.input.channels, description.input.height, description.input.width
+
+
+def _read_test_split(data: Path, description: ModelDescription) -> Images:
+    size = description.input
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=None, live="")
+        read = load_data(
+            data,
+            height=size.height,
+            width=size.width,
+            channels=size.channels,
+            fit=size.fit,
+            test_only=True,
+            tell=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    test = read.labelled_as(description.classes).test
+    if tuple(test.images.shape[1:]) != _shape(description):
+        raise DataError(
+            f"The test images of {data} are {tuple(test.images.shape[1:])} (channels, height, width);"
+            f" the network takes {_shape(description)}."
+        )
+    return test
+
+
+def _measure(subject: Subject, test: Images, plan: Plan, ledger: Ledger, judge: Subject | None) -> Evaluation:
+    with progress_bar() as bar:
+        tasks = {}
+
+        def show(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(f"{subject.name}: {what}", total=of, live="")
+            bar.update(tasks[what], completed=done)
+
+        return measure(subject, test, plan, ledger, judge=judge, report=show)
+
+
+def _command() -> str:
+    return shlex.join(["aex", *sys.argv[1:]])
+
+
+def _write_json(file: Path, written: dict[str, object]) -> None:
+    try:
+        file.write_text(json.dumps(written, indent=2) + "\n")
+    except OSError as error:
+        raise DataError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _show(name: str, scores: Mapping[str, object]) -> None:
+    for table in score_tables(scores):
+        shown = Table(*table.header, title=f"{name}: {table.title}" if table.title else name)
+        for row in table.rows:
+            shown.add_row(*row)
+        console.print(shown)
+
+
+def _say_never_flipped(name: str, found: Evaluation) -> None:
+    count, images = found.measures.areas.never_flipped, found.measures.areas.images
+    if count:
+        console.print(f"{name}: {count} of {images} images were never flipped; each counts as the largest size tried.")

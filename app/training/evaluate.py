@@ -1,174 +1,261 @@
-"""What a network is worth: accuracy, how far it withstands attack, and whether its explanations do what they say."""
+"""What a network is worth: accuracy, how far it withstands attack, and whether its explanations do what they say.
 
+Batches are measured one by one and kept in a ledger; random numbers are drawn anew for each batch from the seed, so
+that a run that was stopped and picked up equals one that was not.
+"""
+
+import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 
 import torch
 from torch import Tensor, nn
 
-from app.adversarial.area import accuracy_robustness_area
-from app.adversarial.drives import margin
-from app.adversarial.explain import PAPER_RHO, explain, paper_rows
-from app.adversarial.minimal import MinimalAttack, minimal_attack, smaller
+from app.adversarial.explain import PAPER_RHO
 from app.adversarial.sizes import l2_per_rms
-from app.adversarial.stop_rules import while_better_than_random
 from app.training.data import Images
+from app.training.measures.areas import Areas, SmallestChanges, areas, ratio_of_areas, smallest_changes
+from app.training.measures.classification import Classification, classification
+from app.training.measures.estimates import Estimate
+from app.training.measures.explanations import (
+    READABILITY_RHO,
+    ExplanationMeasures,
+    Readability,
+    explain_both_ways,
+    explanation_measures,
+    read_by_stranger,
+    readability,
+)
+from app.training.measures.fixed_sizes import Effort, RobustAccuracy, attack_at_sizes, robust_accuracies
+from app.training.measures.ledger import Ledger
 
 AUTHORS_SEED = 1776  # the authors' test images are the first of this permutation
-Z_95 = 1.959964  # two-sided 95% of the normal distribution
-
-
-@dataclass(frozen=True)
-class ExplanationMeasures:
-    """How explanations of the true class and of the runner-up turn out, unclamped.
-
-    Attributes:
-        images, rho: how many images, and the RMS asked for.
-        raised_share: of g_explain+, those that raise their target's probability.
-        lowered_share: of g_explain-, those that lower it.
-        runner_up_gain: mean rise of the runner-up's probability by g_explain+.
-        settled_share: of all, those that ended within 5% of rho.
-    """
-
-    images: int
-    rho: float
-    raised_share: float
-    lowered_share: float
-    runner_up_gain: float
-    settled_share: float
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Scores of one network. Sizes are RMS in pixels of [0, 1]; times `l2_per_rms` they are L2.
-
-    Attributes:
-        accuracy, accuracy_low, accuracy_high: share of the whole test split, with its 95% Wilson interval.
-        accuracy_images: images in that split.
-        attacked_images, attack_steps, attack_seed: what the areas were measured on.
-        attack_ara, btr_ara: the paper's, driven by cross entropy.
-        worst_case_ara: per image the smaller of the cross entropy and the margin drive.
-        worst_case_ara_l2: the same area with sizes as L2.
-        never_flipped: attacked images that withstood the largest size tried, which they count as.
-        explanations: whether they do what they say.
-    """
-
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    accuracy_images: int
-    attacked_images: int
-    attack_steps: int
-    attack_seed: int
-    attack_ara: float
-    btr_ara: float
-    worst_case_ara: float
-    worst_case_ara_l2: float
-    never_flipped: int
-    explanations: ExplanationMeasures
-
 
 Report = Callable[[str, int, int], None]
 """Called with what is being done, how many images are done, and how many there are."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is measured; the defaults are a quick look.
+
+    Attributes:
+        images: how many are attacked and explained: the first of `torch.manual_seed(seed); torch.randperm(n)`, as the
+            authors chose theirs. Accuracy is taken over the whole split.
+        steps: of each minimal attack; the paper's 450 find somewhat smaller changes.
+        restarts: further minimal attacks for the worst case, from random changes.
+        sizes_rms: at which robust accuracy is measured, growing; may be empty.
+        effort: of the attacks at those sizes.
+        readability_rho: RMS of the explanations shown to a judge.
+        batch_size: images at a time.
+        seed: of the choice of images and of everything random.
+    """
+
+    images: int = 200
+    steps: int = 100
+    restarts: int = 0
+    sizes_rms: tuple[float, ...] = (0.005, 0.01, 0.02, 0.03)
+    effort: Effort = field(default_factory=Effort)
+    readability_rho: float = READABILITY_RHO
+    batch_size: int = 50
+    seed: int = AUTHORS_SEED
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to be measured, or to judge.
+
+    Attributes:
+        name: for people.
+        network: images in [0, 1] to logits, frozen and in evaluation mode.
+        key: of its weights, such as their SHA-256.
+        classes: their names.
+        rho: RMS of its explanations.
+    """
+
+    name: str
+    network: nn.Module
+    key: str
+    classes: tuple[str, ...]
+    rho: float = PAPER_RHO
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Scores of one network; see the parts for what they mean.
+
+    Attributes:
+        classification: on the whole test split.
+        areas: by minimal attacks, on the images of the plan.
+        robust_accuracy: at fixed sizes, on the same images.
+        explanations: on the same images.
+        readability: on the same images, where a judge was given.
+        plan: what was asked for.
+    """
+
+    classification: Classification
+    areas: Areas
+    robust_accuracy: tuple[RobustAccuracy, ...]
+    explanations: ExplanationMeasures
+    readability: Readability | None
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Measures, and the sizes behind them, one for each image."""
+
+    measures: Measures
+    changes: SmallestChanges
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two networks on the same images.
+
+    Attributes:
+        beside: the name of the other.
+        worst_case_ara, worst_case_ara_beside: their areas.
+        ratio: of the two, with the interval of a bootstrap over images.
+        images: how many.
+    """
+
+    beside: str
+    worst_case_ara: float
+    worst_case_ara_beside: float
+    ratio: Estimate
+    images: int
+
+
+def ledger_options(test: Images, plan: Plan) -> dict[str, object]:
+    """What the results of a batch depend on besides the networks: the plan but for its number of images, the pixels."""
+    pixels = hashlib.sha256(test.images.numpy().tobytes() + test.labels.numpy().tobytes()).hexdigest()
+    options = {**asdict(plan), "test_split": pixels}
+    del options["images"]  # more images are more batches
+    return options
+
+
 def evaluate(
-    network: nn.Module,
+    subject: Subject,
     test: Images,
+    plan: Plan,
+    ledger: Ledger,
     *,
-    images: int = 200,
-    steps: int = 100,
-    rho: float = PAPER_RHO,
-    batch_size: int = 100,
+    judge: Subject | None = None,
     report: Report = lambda what, done, of: None,
-) -> Measures:
-    """Measure a frozen network on a test split.
+) -> Evaluation:
+    """Measure a network on a test split.
 
     Args:
-        network: from images in [0, 1] to logits, in evaluation mode.
-        test: the whole test split; accuracy is taken over all of it.
-        images: how many are attacked and explained: the first of `torch.manual_seed(1776); torch.randperm(n)`, as the
-            authors chose theirs.
-        steps: of each minimal attack; the paper's 450 find somewhat smaller changes.
-        rho: RMS size of the explanations.
-        batch_size: images at a time.
+        subject: the network.
+        test: the whole test split.
+        plan: what is measured.
+        ledger: keeps finished batches; of `ledger_options`.
+        judge: another network, to which explanations are shown.
         report: told of every batch done.
     """
-    correct = _count_correct(network, test, batch_size, report)
-    low, high = wilson_interval(correct, len(test))
-    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(AUTHORS_SEED))[:images]
-    x, label = test.floats(chosen), test.labels[chosen]
-    classes = int(network(x[:1]).shape[1])
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(plan.seed))[: plan.images]
+    batches = _Batches(subject, test, plan, ledger, report)
+    probabilities = batches.run("classifying", torch.arange(len(test)), _classify)
+    changes = SmallestChanges(**batches.run("attacking", chosen, _find_smallest))
+    fixed = batches.run("attacking at fixed sizes", chosen, _attack_at_sizes) if plan.sizes_rms else None
+    explained = batches.run("explaining", chosen, _explain)
+    read = None
+    if judge is not None:
+        shown = batches.run(f"showing to {judge.key}", chosen, _show_to(judge), "showing to the judge")
+        read = readability(shown, judge.name, plan.readability_rho)
+    per_rms, classes = l2_per_rms(*test.images.shape[1:]), len(subject.classes)
+    measures = Measures(
+        classification=classification(probabilities["probabilities"], test.labels, subject.classes),
+        areas=areas(changes, classes, per_rms, steps=plan.steps, restarts=plan.restarts, seed=plan.seed),
+        robust_accuracy=robust_accuracies(fixed["standing"], plan.sizes_rms, per_rms) if fixed else (),
+        explanations=explanation_measures(explained, subject.rho),
+        readability=read,
+        plan=plan,
+    )
+    return Evaluation(measures, changes)
 
-    attack, by_margin, btr = [], [], []
-    for start in range(0, len(x), batch_size):
-        part, its_label = x[start : start + batch_size], label[start : start + batch_size]
-        attack.append(minimal_attack(network, part, its_label, steps=steps))
-        by_margin.append(minimal_attack(network, part, its_label, steps=steps, drive=margin))
-        btr.append(minimal_attack(network, part, its_label, steps=steps, follow_rule=while_better_than_random))
-        report("attacking", start + len(part), len(x))
-    worst = [smaller(a, b) for a, b in zip(attack, by_margin, strict=True)]
-    worst_case_ara = _area(worst, classes)
-    return Measures(
-        accuracy=correct / len(test),
-        accuracy_low=low,
-        accuracy_high=high,
-        accuracy_images=len(test),
-        attacked_images=len(x),
-        attack_steps=steps,
-        attack_seed=AUTHORS_SEED,
-        attack_ara=_area(attack, classes),
-        btr_ara=_area(btr, classes),
-        worst_case_ara=worst_case_ara,
-        worst_case_ara_l2=worst_case_ara * l2_per_rms(*x.shape[1:]),
-        never_flipped=sum(int((~part.goal_met).sum()) for part in worst),
-        explanations=_measure_explanations(network, x, label, rho, batch_size, report),
+
+def compare(ours: Evaluation, theirs: Evaluation, beside: str, classes: int) -> Comparison:
+    """Our worst-case area against another network's, measured by the same plan on the same images."""
+    return Comparison(
+        beside=beside,
+        worst_case_ara=ours.measures.areas.worst_case_ara.value,
+        worst_case_ara_beside=theirs.measures.areas.worst_case_ara.value,
+        ratio=ratio_of_areas(ours.changes, theirs.changes, classes, ours.measures.plan.seed),
+        images=ours.measures.areas.images,
     )
 
 
-def wilson_interval(successes: int, count: int) -> tuple[float, float]:
-    """95% interval of a share (Wilson 1927)."""
-    share = successes / count
-    centre = share + Z_95**2 / (2 * count)
-    spread = Z_95 * math.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
-    return (centre - spread) / (1 + Z_95**2 / count), (centre + spread) / (1 + Z_95**2 / count)
+def as_plain(measured: object) -> object:
+    """A dataclass of measures as JSON takes it: tuples as lists, and null where there is no number."""
+    if hasattr(measured, "__dataclass_fields__"):
+        return {part.name: as_plain(getattr(measured, part.name)) for part in fields(measured)}  # type: ignore[arg-type]  # it is one
+    if isinstance(measured, Mapping):
+        return {str(name): as_plain(value) for name, value in measured.items()}
+    if isinstance(measured, tuple | list):
+        return [as_plain(value) for value in measured]
+    return None if isinstance(measured, float) and not math.isfinite(measured) else measured
 
 
-def _count_correct(network: nn.Module, test: Images, batch_size: int, report: Report) -> int:
-    correct = 0
+@dataclass(frozen=True)
+class _Batches:
+    subject: Subject
+    test: Images
+    plan: Plan
+    ledger: Ledger
+    report: Report
+
+    def run(self, stage: str, index: Tensor, measure: "_Measure", said: str = "") -> dict[str, Tensor]:
+        """Apply a measure to the test images at `index` batch by batch, and put the batches' tensors together."""
+        device = next(self.subject.network.parameters()).device
+        parts = []
+        for start in range(0, len(index), self.plan.batch_size):
+            mine = index[start : start + self.plan.batch_size]
+
+            def work(mine: Tensor = mine, start: int = start) -> Mapping[str, Tensor]:
+                images, label = self.test.floats(mine).to(device), self.test.labels[mine].to(device)
+                random = torch.Generator().manual_seed(self.plan.seed + start)
+                return measure(self.subject, images, label, self.plan, random)
+
+            parts.append(self.ledger.once(f"{self.subject.key}/{stage}/{start}+{len(mine)}", work))
+            self.report(said or stage, start + len(mine), len(index))
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+_Measure = Callable[[Subject, Tensor, Tensor, Plan, torch.Generator], Mapping[str, Tensor]]
+
+
+def _classify(
+    subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator
+) -> dict[str, Tensor]:
+    del label, plan, random
     with torch.no_grad():
-        for start in range(0, len(test), batch_size):
-            part = slice(start, start + batch_size)
-            correct += int((network(test.floats(part)).argmax(1) == test.labels[part]).sum())
-            report("classifying", min(start + batch_size, len(test)), len(test))
-    return correct
+        return {"probabilities": subject.network(images).softmax(1)}
 
 
-def _area(attacks: list[MinimalAttack], classes: int) -> float:
-    sizes = torch.cat([part.perturbation_rms for part in attacks])
-    return accuracy_robustness_area(sizes, classes, torch.cat([part.largest_rms_tried for part in attacks]))
+def _find_smallest(
+    subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator
+) -> dict[str, Tensor]:
+    found = smallest_changes(subject.network, images, label, steps=plan.steps, restarts=plan.restarts, random=random)
+    return {part.name: getattr(found, part.name) for part in fields(found)}
 
 
-def _measure_explanations(
-    network: nn.Module, x: Tensor, label: Tensor, rho: float, batch_size: int, report: Report
-) -> ExplanationMeasures:
-    raised, lowered, gains, settled = [], [], [], []
-    for start in range(0, len(x), batch_size):
-        part = x[start : start + batch_size]
-        with torch.no_grad():
-            runner_up = network(part).topk(2).indices[:, 1]
-        for target in (label[start : start + batch_size], runner_up):
-            up = explain(network, part, paper_rows(target, direction="encourage", rho=rho))
-            down = explain(network, part, paper_rows(target, direction="discourage", rho=rho))
-            gain = up.probability_after - up.probability_before
-            raised.append(gain > 0)
-            lowered.append(down.probability_after < down.probability_before)
-            settled += [up.settled, down.settled]
-        gains.append(gain)  # of the runner-up, the last of the two targets
-        report("explaining", start + len(part), len(x))
+def _attack_at_sizes(
+    subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator
+) -> dict[str, Tensor]:
+    return {"standing": attack_at_sizes(subject.network, images, label, plan.sizes_rms, plan.effort, random)}
 
-    def share(parts: list[Tensor]) -> float:
-        return float(torch.cat(parts).float().mean())
 
-    return ExplanationMeasures(len(x), rho, share(raised), share(lowered), share(gains), share(settled))
+def _explain(subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator) -> dict[str, Tensor]:
+    del plan, random
+    return explain_both_ways(subject.network, images, label, subject.rho)
+
+
+def _show_to(judge: Subject) -> _Measure:
+    def show(subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator) -> dict[str, Tensor]:
+        del label, random
+        return read_by_stranger(subject.network, judge.network, images, plan.readability_rho)
+
+    return show

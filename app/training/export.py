@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -13,7 +13,7 @@ from app.networks.card import write_card
 from app.networks.checkpoint import Checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
 from app.training.data import DataSet
-from app.training.evaluate import Measures
+from app.training.evaluate import Comparison, Measures, as_plain
 from app.training.recipe import Recipe
 
 DEFAULT_SCALE = 2 * PAPER_RHO  # few pixels change by more than twice the RMS
@@ -46,9 +46,20 @@ def export(
     save_checkpoint(folder, network, description, write_card(folder.name, description))
 
 
-def record_measures(folder: Path, checkpoint: Checkpoint, measures: Measures) -> None:
-    """Write what was measured into model.json, and CARD.md anew from it."""
-    description = replace(checkpoint.description, scores=asdict(measures))
+def scores_of(measures: Measures) -> dict[str, object]:
+    """Measures as plain JSON, the accuracy first, where lists of models look for it."""
+    plain = as_plain(measures)
+    return {"accuracy": measures.classification.accuracy.value, **cast(dict[str, object], plain)}
+
+
+def record_measures(
+    folder: Path, checkpoint: Checkpoint, measures: Measures, *, command: str, comparison: Comparison | None = None
+) -> None:
+    """Write what was measured, and by which command, into model.json, and CARD.md anew from it."""
+    scores = {**scores_of(measures), "command": command}
+    if comparison is not None:
+        scores["comparison"] = as_plain(comparison)
+    description = replace(checkpoint.description, scores=scores)
     save_checkpoint(folder, checkpoint.network, description, write_card(folder.name, description))
 
 

@@ -75,7 +75,7 @@ def _side(done: float, size: tuple[int, ...] | torch.Size) -> int:
 def _bump(side: int) -> Tensor:
     """Two hills, one of them negative, that fill a square (side, side); of L2 norm 1."""
     bump = torch.cat([_hill(side // 2, side), -_hill(side - side // 2, side)])
-    return bump / bump.norm()
+    return bump / bump.square().sum().sqrt()
 
 
 def _hill(height: int, width: int) -> Tensor:
@@ -121,7 +121,7 @@ def _moved(change: Tensor, side: int, random: torch.Generator) -> Tensor:
     both = torch.zeros_like(change)
     both[first], both[second] = 1, 1
     budget = ((1 - change.square().sum()).clamp(min=0) / channels + (change * both).square().sum((1, 2))).sqrt()
-    old = change[first] / (change[first].norm() + _TINY)
+    old = change[first] / (change[first].square().sum().sqrt() + _TINY)
     new = _oriented(side, change, random) * _signs(channels, change, random) + old
     new = new / (new.square().sum((1, 2), keepdim=True).sqrt() + _TINY) * budget[:, None, None]
     moved = change.clone()

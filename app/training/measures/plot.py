@@ -1,0 +1,103 @@
+"""Accuracy against the size of the attack, with the area that ARA measures shaded. Drawn without pyplot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.errors import DataError
+from app.training.measures.areas import SmallestChanges
+from app.training.measures.fixed_sizes import RobustAccuracy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
+_DOTS_PER_INCH = 150
+_HEADROOM = 1.15  # of the axis beyond the last size of interest
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One network to draw: its name, its smallest changes, and its accuracy at fixed sizes."""
+
+    name: str
+    changes: SmallestChanges
+    robust_accuracy: Sequence[RobustAccuracy] = ()
+
+
+def staircase(sizes: Tensor, tried: Tensor) -> tuple[Tensor, Tensor]:
+    """Corners of acc(r): sizes growing from 0, and the share of images whose smallest change is larger than each.
+
+    An image never flipped (infinite) stands to the size tried on it.
+    """
+    edges = torch.where(sizes.isinf(), tried, sizes).double().sort().values
+    left = 1 - torch.arange(1, len(edges) + 1, dtype=torch.float64) / len(edges)
+    return torch.cat([edges.new_zeros(1), edges]), torch.cat([edges.new_ones(1), left])
+
+
+def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms: float) -> None:
+    """Write a PNG of accuracy against RMS (below) and L2 (above).
+
+    Args:
+        file: to be written.
+        curves: the first one's area, between its worst case and chance, is shaded.
+        classes: chance is 1 / classes.
+        per_rms: L2 of an RMS of 1.
+
+    Raises:
+        DataError: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra: training only)
+        from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
+    except ImportError:
+        raise DataError("A plot needs matplotlib: pip install 'adversarial-explanations[train]'.") from None
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for curve, color in zip(curves, _COLORS, strict=False):
+        _draw_curve(axes, curve, color, chance=1 / classes, shaded=curve is curves[0])
+    axes.axhline(1 / classes, color="0.5", linewidth=0.8, linestyle=":", label=f"chance, 1/{classes}")
+    axes.set(xlim=(0, _last_size(curves)), ylim=(0, 1), xlabel="size of the change, RMS of [0, 1]", ylabel="accuracy")
+    above = axes.secondary_xaxis(
+        "top", functions=(lambda rms: np.multiply(rms, per_rms), lambda l2: np.divide(l2, per_rms))
+    )
+    above.set_xlabel("L2")
+    axes.legend(fontsize="small", frameon=False)
+    try:
+        figure.savefig(file, dpi=_DOTS_PER_INCH, format="png")
+    except OSError as error:
+        raise DataError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _draw_curve(axes: "Axes", curve: Curve, color: str, *, chance: float, shaded: bool) -> None:
+    found = curve.changes
+    sizes, accuracy = staircase(found.worst_case_rms, found.worst_case_tried_rms)
+    axes.step(sizes, accuracy, where="post", color=color, label=f"{curve.name}, worst case")
+    if shaded:
+        above = accuracy.clamp(min=chance)
+        axes.fill_between(sizes, chance, above, step="post", color=color, alpha=0.2, linewidth=0)
+    sizes, accuracy = staircase(found.attack_rms, found.attack_tried_rms)
+    axes.step(
+        sizes, accuracy, where="post", color=color, linestyle="--", linewidth=1, label=f"{curve.name}, paper's attack"
+    )
+    if curve.robust_accuracy:
+        at = [point.rms for point in curve.robust_accuracy]
+        standing = [point.standing for point in curve.robust_accuracy]
+        reach = [[s.value - s.low for s in standing], [s.high - s.value for s in standing]]
+        axes.errorbar(
+            at, [s.value for s in standing], reach, fmt="o", color=color, capsize=3, label=f"{curve.name}, four attacks"
+        )
+
+
+def _last_size(curves: Sequence[Curve]) -> float:
+    sizes = [point.rms for curve in curves for point in curve.robust_accuracy]
+    for curve in curves:
+        found = curve.changes.attack_rms[curve.changes.attack_rms.isfinite()]
+        sizes += [float(found.quantile(0.98))] if len(found) else []
+    return max([*sizes, 1e-3]) * _HEADROOM

@@ -1,0 +1,93 @@
+"""`aex evaluate` on a small model and a small npz, in this process."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.errors import AexError
+from app.networks.checkpoint import save_checkpoint
+from tests.networks.small import CONFIG, small_description, small_network
+
+QUICK = ("--images", "6", "--steps", "5", "--batch-size", "4", "--sizes", "0.01,0.05")
+FAST = ("--attack-steps", "2", "--attack-targets", "1", "--queries", "3")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Twelve images of three classes, 8x10."""
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (12, 8, 10, 3), np.uint8), np.arange(12) % 3
+    np.savez(tmp_path / "data.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    return tmp_path / "data.npz"
+
+
+def model(folder: Path, seed: int) -> Path:
+    save_checkpoint(folder, small_network(seed=seed), small_description())
+    return folder
+
+
+def aex_evaluate(*words: object) -> str:
+    """What it prints on standard output; its own errors are raised."""
+    threads = torch.get_num_threads()
+    try:
+        done = CliRunner().invoke(cli, ["evaluate", *map(str, words)], catch_exceptions=False, env={"AEX_THREADS": "1"})
+    finally:
+        torch.set_num_threads(threads)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path) -> None:
+    ours, theirs = model(tmp_path / "ours", 0), model(tmp_path / "theirs", 1)
+    files = ("--json", tmp_path / "run.json", "--plot", tmp_path / "run.png", "--resume", tmp_path / "run.safetensors")
+    out = aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--beside", theirs, "--judge", theirs, *files, "--record")
+    assert "ours beside theirs" in out
+    written = json.loads((tmp_path / "run.json").read_text())
+    assert written["areas"]["images"] == 6
+    assert written["comparison"]["ratio"].keys() == {"value", "low", "high"}
+    assert [point["rms"] for point in written["robust_accuracy"]] == [0.01, 0.05]
+    with Image.open(tmp_path / "run.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (1050, 675))
+    scores = json.loads((ours / "model.json").read_text())["scores"]
+    assert scores["accuracy"] == written["accuracy"]
+    assert scores["readability"]["judge"] == "theirs"
+    card = (ours / "CARD.md").read_text()
+    assert "### robust accuracy" in card
+    assert "| images | 6 |" in card
+
+
+def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) -> None:
+    words = (model(tmp_path / "ours", 0), "--data", data, *QUICK, *FAST, "--resume", tmp_path / "run")
+    assert aex_evaluate(*words) == aex_evaluate(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--sizes", "0.1,large"), "--sizes is"),
+        (("--sizes", "2"), "up to 1"),
+        (("--record",), "aex models import"),
+    ],
+)
+def test_an_option_that_cannot_be_met_is_named(
+    words: tuple[str, ...], sentence: str, data: Path, tmp_path: Path
+) -> None:
+    folder = model(tmp_path / "ours", 0)
+    subject = folder / "weights.safetensors" if "--record" in words else folder
+    with pytest.raises(AexError, match=sentence):
+        aex_evaluate(subject, "--data", data, *words)
+
+
+def test_a_judge_of_other_classes_is_refused(data: Path, tmp_path: Path) -> None:
+    other = small_description()
+    names = ("x", "y", "z")
+    judge = tmp_path / "judge"
+    save_checkpoint(judge, small_network(CONFIG), type(other)(**{**vars(other), "classes": names}))
+    with pytest.raises(AexError, match="the same 3 classes"):
+        aex_evaluate(model(tmp_path / "ours", 0), "--data", data, *QUICK, "--judge", judge)

@@ -1,0 +1,1 @@
+"""The measures, each against a number known beforehand."""
