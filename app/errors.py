@@ -16,6 +16,7 @@
     │   └── ChecksumMismatch      the weights are not the ones that model.json describes
     ├── DataError                 training or test data is at fault
     ├── NotFinite                 a network gave NaN or infinity
+    ├── NotWritten                a disk is full or cannot be written; what stood there stays
     ├── EngineFull                every place is taken; come again in `retry_after_seconds`
     ├── DeadlineExceeded          the time asked for is over
     └── Cancelled                 whoever asked is gone
@@ -87,6 +88,10 @@ class DataError(AexError):
 
 class NotFinite(AexError):
     """A network's output or gradient is NaN or infinite."""
+
+
+class NotWritten(AexError):
+    """A file cannot be written; what stood in its place still does."""
 
 
 class EngineFull(AexError):

@@ -1,33 +1,34 @@
-"""The trainer, read from top to bottom: attack a batch, learn from it, keep an average, save often.
+"""The trainer, read from top to bottom: take a batch, learn from it, say how it went, save often.
 
 All chance is drawn from generators seeded by (recipe's seed, step), and every state that a step depends on is saved, so
-a run that was killed goes on as if it had not been.
+a run that was killed goes on as if it had not been. Processes that train together draw the same, and share the rows.
 """
 
-import json
 import math
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from app.adversarial.loop import Network, perturb
-from app.adversarial.rows import Rows
-from app.adversarial.stop_rules import while_below_size, while_class_stands
-from app.errors import DataError, NotFinite
-from app.networks.resnet import ResNet, freeze
-from app.training.data import DataSet, Images, augment
-from app.training.losses import WeightAverage, draw_scores, lipschitz_penalty, next_pressure, psi
+from app.errors import DataError, NotFinite, OptionError
+from app.networks.resnet import ResNetConfig, freeze
+from app.training.attack import attacked, draw_rows
+from app.training.augment import augment, random_aspect
+from app.training.data import DataSet, Images
+from app.training.distributed import ALONE, Processes
+from app.training.journal import Journal
+from app.training.learner import Learner, penalized
 from app.training.recipe import Attack, Recipe
+from app.training.start import Start
+from app.training.state import load_state, save_state
 
 HELD_OUT_IMAGES = 500
 HELD_OUT_ATTACK = Attack(size_rms=0.03, steps=10, share=1.0)
+LOG_EVERY_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ def train(
     *,
     resume: bool = False,
     compiled: bool = False,
+    device: torch.device | str = "cpu",
+    processes: Processes = ALONE,
+    start: Start | None = None,
+    class_weights: Tensor | None = None,
     save_every_seconds: float = 180,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> nn.Module:
@@ -65,76 +70,77 @@ def train(
     Args:
         recipe: every number of the run.
         data: images; the last `HELD_OUT_IMAGES` of the training split are kept out and attacked each epoch.
-        run: folder for `state.pt` and `log.jsonl`; made if missing.
+        run: folder for `state.pt`, `log.jsonl` and TensorBoard's; made if missing.
         resume: go on from `state.pt`, which must be there.
         compiled: compile the passes without second derivative: faster, and not equal to the last bit.
+        device: where this process computes.
+        processes: which of how many this process is; the first alone reports and writes.
+        start: weights to begin with, instead of random ones.
+        class_weights: float (classes,), for a recipe that weighs classes.
         save_every_seconds: how much work a kill may cost.
         report: called after every step.
 
     Raises:
-        DataError: no state to resume from, or images that this network or batch size cannot take.
+        DataError: no state to resume from, one of another recipe, or images that this network cannot take.
+        OptionError: a batch cannot be parted as asked.
         NotFinite: the loss or a weight became NaN or infinite; `state.pt` still holds the last good state.
+        NotWritten: the disk is full; likewise.
     """
-    _require_fit(recipe, data)
-    run.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
     learn, held_out = _hold_out(data.train)
-    network = ResNet(recipe.network).to(memory_format=torch.channels_last)
-    average = WeightAverage(network, ResNet(recipe.network), recipe.average_decay)
-    passes: Network = torch.compile(network) if compiled else network
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
+    require_fit(recipe, data, len(learn), processes)
+    if recipe.class_weights and class_weights is None:
+        raise OptionError("The recipe weighs classes: hand in their weights.")
+    if not resume and (run / "state.pt").exists():
+        raise DataError(f"{run} holds the state of a run: go on with --resume, or begin in another folder.")
+    run.mkdir(parents=True, exist_ok=True)
+    learner = Learner(
+        recipe,
+        class_count(recipe, data),
+        device=torch.device(device),
+        processes=processes,
+        compiled=compiled,
+        start=start,
+        class_weights=class_weights if recipe.class_weights else None,
     )
     batches = len(learn) // recipe.batch_size
     steps = math.ceil(recipe.epochs * batches)
-    first, pressure = 0, 0.0
-    if resume:
-        first, pressure = _load(run / "state.pt", network, average, optimizer)
+    first = load_state(run / "state.pt", recipe, learner) if resume else 0
+    journal = Journal(run, first) if processes.is_first else None
 
     began = saved = time.monotonic()
     for step in range(first, steps):
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        order = _order(recipe, len(learn), epoch=step // batches)
+        order = _order(recipe.seed, len(learn), epoch=step // batches)
         mine = order[step % batches * recipe.batch_size :][: recipe.batch_size]
-        label = learn.labels[mine]
-        images = augment(learn.images[mine], recipe.crop_padding, random).float() / 255
-        images = images.contiguous(memory_format=torch.channels_last)
-        if recipe.attack is not None:
-            images = attacked(passes, network, images, label, recipe.attack, random)
-
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, step, steps)
-        weight = 0.0 if recipe.lipschitz is None else psi(recipe.lipschitz, pressure)
-        network.train().requires_grad_(True)
-        optimizer.zero_grad(set_to_none=True)
-        logits, cross_entropy, penalty = _gradients(passes, network, images, label, recipe, weight, random)
-        if not (cross_entropy.isfinite() and penalty.isfinite()):
-            raise _diverged(run, step, f"The loss is {float(cross_entropy)} and its penalty {float(penalty)}")
-        optimizer.step()
-        average.update(network, step)
-        if recipe.lipschitz is not None:
-            pressure = next_pressure(recipe.lipschitz, pressure, float(cross_entropy))
+        images = augment(learn.images[mine], recipe.crop_padding, random)
+        images = random_aspect(images, recipe.max_aspect_ratio, random)
+        rate = learning_rate(recipe, step, steps)
+        try:
+            result = learner.step(images, learn.labels[mine], step=step, rate=rate, random=random)
+        except NotFinite as error:
+            raise _diverged(run, error) from None
+        if journal is None:
+            continue
 
         now = time.monotonic()
-        accuracy = float((logits.argmax(1) == label).float().mean())
-        progress = Progress(step + 1, steps, float(cross_entropy), accuracy, weight, now - began)
+        progress = Progress(step + 1, steps, result.loss, result.accuracy, result.psi, now - began)
         report(progress)
         epoch_ends = (step + 1) % batches == 0 or step + 1 == steps
         saves = epoch_ends or now - saved > save_every_seconds
-        if saves and not all(values.isfinite().all() for values in network.state_dict().values()):
-            raise _diverged(run, step, "A weight is not finite")  # a finite loss can have a gradient that is not
-        if epoch_ends:
-            _log(run, progress, penalty=float(penalty), **_held_out_scores(average.average, held_out))
-        elif (step + 1) % 50 == 0:
-            _log(run, progress, penalty=float(penalty))
         if saves:
-            _save(run / "state.pt", step + 1, pressure, recipe, network, average, optimizer)
+            try:
+                learner.require_finite(step)
+            except NotFinite as error:
+                raise _diverged(run, error) from None
+        if epoch_ends or (step + 1) % LOG_EVERY_STEPS == 0:
+            held_out_scores = _held_out_scores(recipe, learner, held_out) if epoch_ends else {}
+            journal.write({**asdict(progress), "penalty": result.penalty, "learning_rate": rate, **held_out_scores})
+        if saves:
+            save_state(run / "state.pt", step + 1, recipe, learner)
             saved = now
-    return freeze(average.average)
+    if journal is not None:
+        journal.close()
+    return freeze(learner.average.average)
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -146,71 +152,38 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.learning_rate * min(warm, (1 - done) / recipe.cooldown)
 
 
-def attacked(
-    passes: Network, network: nn.Module, images: Tensor, label: Tensor, attack: Attack, random: torch.Generator
-) -> Tensor:
-    """The batch as the network should learn it: each image attacked with the recipe's probability and size."""
-    network.eval().requires_grad_(False)
-    rows = Rows.alike(label, encourage=False, size_rms=attack.size_rms, steps=attack.steps, overshoot=1.0, momentum=0.0)
-    if attack.random_size:
-        rows = replace(rows, size_rms=rows.size_rms * torch.rand(len(label), generator=random))
-    # An image that is left alone runs along at size 0: the batch keeps its shape, which compiled passes want.
-    chosen = torch.rand(len(label), generator=random) < attack.share
-    rows = replace(rows, size_rms=torch.where(chosen, rows.size_rms, 0.0))
-    rule = while_below_size if attack.goal == "size" else while_class_stands
-    return images + perturb(passes, images, rows, rule).perturbation
+def class_count(recipe: Recipe, data: DataSet) -> int:
+    """Logits of the network: what our own networks say of themselves, and otherwise the data's classes."""
+    return recipe.network.classes if isinstance(recipe.network, ResNetConfig) else len(data.classes)
 
 
-def _gradients(
-    passes: Network,
-    network: nn.Module,
-    images: Tensor,
-    label: Tensor,
-    recipe: Recipe,
-    weight: float,
-    random: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Add the gradients of cross entropy + psi * penalty to the weights; returns logits and both terms."""
-    options = recipe.lipschitz
-    shared = options is not None and options.batch_share == 1
-    leaf = images.detach().requires_grad_(shared)
-    # The penalty is differentiated twice, which compiled passes cannot be.
-    logits = network(leaf) if shared else passes(leaf)
-    cross_entropy = functional.cross_entropy(logits, label)
-    penalty = torch.zeros(())
-    if options is None:
-        cross_entropy.backward()  # type: ignore[no-untyped-call]
-        return logits.detach(), cross_entropy.detach(), penalty
-    count = max(1, round(options.batch_share * len(label)))
-    tandem, drawn = draw_scores(options, count, recipe.network.classes, random)
-    if shared:
-        penalty = lipschitz_penalty(logits, leaf, label, tandem, drawn)
-        (cross_entropy + weight * penalty).backward()  # type: ignore[no-untyped-call]
-    else:
-        cross_entropy.backward()  # type: ignore[no-untyped-call]
-        part = images[:count].detach().requires_grad_()
-        penalty = lipschitz_penalty(network(part), part, label[:count], tandem, drawn)
-        (weight * penalty).backward()  # type: ignore[no-untyped-call]
-    return logits.detach(), cross_entropy.detach(), penalty.detach()
-
-
-def _require_fit(recipe: Recipe, data: DataSet) -> None:
-    learn, _ = _hold_out(data.train)
-    if len(learn) < recipe.batch_size:
-        raise DataError(f"{len(learn)} images to learn from are less than one batch of {recipe.batch_size}.")
-    channels, classes = learn.images.shape[1], 1 + int(data.train.labels.max())
-    if channels != recipe.network.channels or classes > recipe.network.classes:
+def require_fit(recipe: Recipe, data: DataSet, count: int, processes: Processes = ALONE) -> None:
+    """Raise a sentence where the recipe cannot learn from `count` images such as these, in so many processes."""
+    if count < recipe.batch_size:
+        raise DataError(f"{count} images to learn from are less than one batch of {recipe.batch_size}.")
+    channels, classes = data.train.images.shape[1], 1 + int(data.train.labels.max())
+    takes = recipe.network.channels if isinstance(recipe.network, ResNetConfig) else 3
+    if channels not in ({takes} if isinstance(recipe.network, ResNetConfig) else {1, 3}) or classes > class_count(
+        recipe, data
+    ):
         raise DataError(
             f"The images have {channels} channels and {classes} classes, and the recipe's network takes"
-            f" {recipe.network.channels} and {recipe.network.classes}: set both in the recipe."
+            f" {takes} and {class_count(recipe, data)}: set both in the recipe."
+        )
+    parts = recipe.accumulate * processes.count
+    penalty = 0 if recipe.lipschitz is None else penalized(recipe.lipschitz, recipe.batch_size)
+    if recipe.accumulate < 1 or recipe.batch_size % parts or penalty % parts:
+        of_penalty = f", and the {penalty} images of it that the penalty is measured on," if penalty else ""
+        raise OptionError(
+            f"A batch of {recipe.batch_size}{of_penalty} cannot be parted evenly in {parts}"
+            f" ({processes.count} processes, --accumulate {recipe.accumulate}): choose numbers that divide."
         )
 
 
-def _diverged(run: Path, step: int, what: str) -> NotFinite:
-    return NotFinite(
-        f"{what} at step {step}; {run / 'state.pt'} holds the last good state."
-        " Resume from it with a lower learning rate."
-    )
+def _diverged(run: Path, error: NotFinite) -> NotFinite:
+    state = run / "state.pt"
+    kept = f"{state} holds the last good state. Resume from it" if state.exists() else "No state was saved. Begin again"
+    return NotFinite(f"{error}; {kept} with a lower learning rate.")
 
 
 def _hold_out(images: Images) -> tuple[Images, Images]:
@@ -220,57 +193,21 @@ def _hold_out(images: Images) -> tuple[Images, Images]:
     return Images(images.images[:kept], images.labels[:kept]), Images(images.images[kept:], images.labels[kept:])
 
 
-def _order(recipe: Recipe, count: int, epoch: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(recipe.seed * 7_919 + epoch))
+@lru_cache(maxsize=1)
+def _order(seed: int, count: int, epoch: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 7_919 + epoch))
 
 
-def _held_out_scores(network: nn.Module, held_out: Images) -> dict[str, float]:
-    images, label = held_out.floats(slice(None)), held_out.labels
-    random = torch.Generator().manual_seed(0)
-    after = attacked(network, network, images, label, HELD_OUT_ATTACK, random)
-    with torch.no_grad():
-        plain, under_attack = ((network(x).argmax(1) == label).float().mean() for x in (images, after))
-    return {"held_out_accuracy": float(plain), "held_out_accuracy_rms_0.03": float(under_attack)}
-
-
-def _log(run: Path, progress: Progress, **more: float) -> None:
-    with (run / "log.jsonl").open("a") as log:
-        log.write(json.dumps({**asdict(progress), **more}) + "\n")
-
-
-def _save(
-    path: Path,
-    step: int,
-    pressure: float,
-    recipe: Recipe,
-    network: nn.Module,
-    average: WeightAverage,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Write whole or not at all: a kill in the middle leaves the state before."""
-    state: dict[str, Any] = {
-        "step": step,
-        "pressure": pressure,
-        "recipe": asdict(recipe),
-        "network": network.state_dict(),
-        "average": average.average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    beside = path.with_suffix(".tmp")
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def _load(
-    path: Path, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> tuple[int, float]:
-    if not path.is_file():
-        raise DataError(f"There is no {path} to resume from; start without --resume.")
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"]), float(state["pressure"])
+def _held_out_scores(recipe: Recipe, learner: Learner, held_out: Images) -> dict[str, float]:
+    network = learner.average.average
+    size = recipe.batch_size // recipe.accumulate
+    right = torch.zeros(2)
+    for at in range(0, len(held_out), size):
+        images, label = held_out.floats(slice(at, at + size)), held_out.labels[at : at + size]
+        rows = draw_rows(label, HELD_OUT_ATTACK, torch.Generator().manual_seed(0))
+        images, label = images.to(learner.device), label.to(learner.device)
+        after = attacked(network, network, images, rows, HELD_OUT_ATTACK)
+        with torch.no_grad():
+            right += torch.tensor([float((network(x).argmax(1) == label).sum()) for x in (images, after)])
+    plain, under_attack = (right / len(held_out)).tolist()
+    return {"held_out_accuracy": plain, "held_out_accuracy_rms_0.03": under_attack}

@@ -1,7 +1,6 @@
 """The trainer learns, says where it stands, survives being killed, and never saves what is broken."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from app.adversarial.sizes import rms
-from app.errors import DataError, NotFinite
+from app.errors import DataError, NotFinite, NotWritten
 from app.networks.resnet import ResNet, freeze
+from app.training.attack import attacked, draw_rows
 from app.training.data import DataSet
 from app.training.recipe import Attack, Recipe
-from app.training.train import Progress, attacked, learning_rate, train
+from app.training.train import Progress, learning_rate, train
 from tests.training.toy import NETWORK, RECIPE, toy_data, toy_images, weights
 
 
@@ -159,21 +159,17 @@ def test_a_weight_of_nan_is_never_saved(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(values.isfinite().all() for values in state.values())
 
 
-def test_a_save_that_fails_halfway_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_state_before(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         train(RECIPE, toy_data(), tmp_path, save_every_seconds=0, report=kill_at(6))
     before = weights(tmp_path)
-
-    def save_half(state: object, file: Any) -> None:
-        del state
-        file.write(b"half of it")
-        raise OSError(28, os.strerror(28))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", save_half)
-        with pytest.raises(OSError, match="No space left"):
-            train(RECIPE, toy_data(), tmp_path, resume=True)
+    (tmp_path / "state.tmp").symlink_to("/dev/full")  # takes no byte: what a full disk is to a program
+    with pytest.raises(NotWritten, match=r"No space left on device.*state\.pt holds the last state .* with --resume"):
+        train(RECIPE, toy_data(), tmp_path, resume=True)
     assert same(before, weights(tmp_path))
+
+    train(RECIPE, toy_data(), tmp_path, resume=True)  # there is room again
+    assert same(weights(whole), weights(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +217,8 @@ def network_and_images() -> tuple[nn.Module, Tensor, Tensor]:
 def attack(options: Attack) -> tuple[Tensor, Tensor]:
     """The images' changes, and their sizes."""
     network, images, label = network_and_images()
-    change = attacked(network, network, images, label, options, torch.Generator().manual_seed(1)) - images
+    rows = draw_rows(label, options, torch.Generator().manual_seed(1))
+    change = attacked(network, network, images, rows, options) - images
     return change, rms(change)
 
 
