@@ -61,9 +61,11 @@ $(VENV)/.run-time: pyproject.toml constraints.txt
 	@$(call install,.)
 	@touch $@
 
+# torchattacks is an oracle of the tests; it asks for an old `requests`, which it never uses and others cannot have.
 $(VENV)/.development: $(VENV)/.run-time
 	@echo 'Installing the development tools:'
 	@$(call install,.[dev])
+	@$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt torchattacks
 	@touch $@
 
 # Run, not only looked up: a version manager's stub may stand where no such Python is installed.

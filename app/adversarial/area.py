@@ -18,14 +18,21 @@ def accuracy_robustness_area(smallest_rms: Tensor, classes: int, largest_rms: Te
     Raises:
         ValueError: no images, NaN, or images that were never flipped without the sizes they withstood.
     """
+    if not len(smallest_rms):
+        raise ValueError("smallest_rms must hold a number for each of one or more images")
+    return float(accuracy_robustness_areas(smallest_rms, classes, largest_rms))
+
+
+def accuracy_robustness_areas(smallest_rms: Tensor, classes: int, largest_rms: Tensor | None = None) -> Tensor:
+    """The same for many sets of images at once: (..., images) to float64 (...)."""
     sizes = smallest_rms.double()
-    if not len(sizes) or sizes.isnan().any():
+    if sizes.isnan().any():
         raise ValueError("smallest_rms must hold a number for each of one or more images")
     if largest_rms is not None:
         sizes = torch.where(sizes.isinf(), largest_rms.double(), sizes)
     if sizes.isinf().any():
         raise ValueError("some images were never flipped: give largest_rms, the sizes they withstood")
-    edges = sizes.sort().values
-    standing = 1 - torch.arange(len(edges), dtype=torch.float64, device=edges.device) / len(edges)
-    widths = edges.diff(prepend=edges.new_zeros(1))
-    return float((widths * (standing - 1 / classes).clamp(min=0)).sum())
+    edges, images = sizes.sort().values, sizes.shape[-1]
+    standing = 1 - torch.arange(images, dtype=torch.float64, device=edges.device) / images
+    widths = edges.diff(prepend=torch.zeros_like(edges[..., :1]))
+    return (widths * (standing - 1 / classes).clamp(min=0)).sum(-1)

@@ -19,7 +19,7 @@ PLAN = Plan(
     images=6,
     steps=60,
     restarts=1,
-    sizes_rms=(0.05, 0.2),
+    sizes_rms=(0.05,),
     effort=Effort(steps=5, targets=1, queries=5),
     batch_size=4,
 )

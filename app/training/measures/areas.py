@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from app.adversarial.area import accuracy_robustness_area
+from app.adversarial.area import accuracy_robustness_areas
 from app.adversarial.attacks.ball import unit
 from app.adversarial.drives import cross_entropy, margin
 from app.adversarial.minimal import MinimalAttack, minimal_attack, smaller
@@ -107,15 +107,15 @@ def areas(found: SmallestChanges, classes: int, per_rms: float, *, steps: int, r
 def ratio_of_areas(ours: SmallestChanges, theirs: SmallestChanges, classes: int, seed: int) -> Estimate:
     """Our worst-case area over theirs on the same images; the bootstrap draws images, so both by the same draw."""
 
-    def ratio(index: Tensor) -> float:
+    def ratio(index: Tensor) -> Tensor:
         of_ours, of_theirs = (
-            accuracy_robustness_area(found.worst_case_rms[index], classes, found.worst_case_tried_rms[index])
+            accuracy_robustness_areas(found.worst_case_rms[index], classes, found.worst_case_tried_rms[index])
             for found in (ours, theirs)
         )
-        return of_ours / of_theirs if of_theirs else float("nan")
+        return of_ours / of_theirs.where(of_theirs > 0, torch.nan)
 
     return bootstrap(ratio, len(ours.worst_case_rms), seed)
 
 
 def _area(sizes: Tensor, tried: Tensor, classes: int, seed: int) -> Estimate:
-    return bootstrap(lambda index: accuracy_robustness_area(sizes[index], classes, tried[index]), len(sizes), seed)
+    return bootstrap(lambda index: accuracy_robustness_areas(sizes[index], classes, tried[index]), len(sizes), seed)

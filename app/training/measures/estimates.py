@@ -36,19 +36,15 @@ def share_of(hits: Tensor) -> Estimate:
     return share(int(hits.sum()), len(hits))
 
 
-def bootstrap(statistic: Callable[[Tensor], float], count: int, seed: int) -> Estimate:
+def bootstrap(statistic: Callable[[Tensor], Tensor], count: int, seed: int) -> Estimate:
     """A statistic of images with its percentile interval over images drawn again with replacement.
 
     Args:
-        statistic: of the images at an index, int64 (count,); a resample on which it is NaN is left out.
+        statistic: of the images at an index, int64 (resamples, count), to (resamples,); NaN is left out.
         count: how many images there are.
         seed: of the resamples; the same for two networks on the same images, which then are drawn in pairs.
     """
-    random = torch.Generator().manual_seed(seed)
-    drawn = [statistic(torch.randint(count, (count,), generator=random)) for _ in range(RESAMPLES)]
-    values = torch.tensor([value for value in drawn if not math.isnan(value)], dtype=torch.float64)
-    point = statistic(torch.arange(count))
-    if not len(values):
-        return Estimate(point, math.nan, math.nan)
-    low, high = torch.quantile(values, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Estimate(point, low, high)
+    drawn = torch.randint(count, (RESAMPLES, count), generator=torch.Generator().manual_seed(seed))
+    values = statistic(drawn).double()
+    low, high = torch.nanquantile(values, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Estimate(float(statistic(torch.arange(count)[None])), low, high)

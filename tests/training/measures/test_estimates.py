@@ -26,7 +26,7 @@ def test_a_share_of_no_cases_is_no_number() -> None:
 
 def test_bootstrap_of_a_mean_comes_near_the_normal_interval() -> None:
     values = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = bootstrap(lambda index: float(values[index].mean()), 400, seed=1)
+    found = bootstrap(lambda index: values[index].mean(1), 400, seed=1)
     half = 1.96 * float(values.std()) / 20
     assert found.value == pytest.approx(float(values.mean()))
     assert found.low == pytest.approx(found.value - half, abs=0.01)
@@ -36,7 +36,7 @@ def test_bootstrap_of_a_mean_comes_near_the_normal_interval() -> None:
 def test_bootstrap_repeats_by_its_seed() -> None:
     values = torch.arange(20.0)
 
-    def mean(index: torch.Tensor) -> float:
-        return float(values[index].mean())
+    def mean(index: torch.Tensor) -> torch.Tensor:
+        return values[index].mean(1)
 
     assert bootstrap(mean, 20, seed=3) == bootstrap(mean, 20, seed=3) != bootstrap(mean, 20, seed=4)
