@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.errors import DataError, ImageError
-from app.images.decode import DecodedImage, DecodeLimits, decode
+from app.images.decode import DecodedImage, DecodeLimits, decode_here
 from app.images.fit import Fit, fitting
 from app.training.folders import ImageFile
 
 LIMITS = DecodeLimits(max_bytes=50 * 2**20, max_pixels=50_000_000, max_seconds=60)
-THREADS = min(4, os.cpu_count() or 1)  # decoding has four of its own
+THREADS = min(16, os.cpu_count() or 1)
+AT_ONCE = 16
 MEMORY_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 Tell = Callable[[int, int], None]
@@ -92,7 +93,7 @@ def fitted(pixels: NDArray[np.float32], shape: Shape) -> Tensor:
 def _decoded(file: ImageFile, limits: DecodeLimits) -> DecodedImage | str:
     """The image, or a sentence on why there is none."""
     try:
-        return decode(file.read(limits.max_bytes + 1), limits)
+        return decode_here(file.read(limits.max_bytes + 1), limits)
     except ImageError as error:
         return str(error)
     # A zip's entry can be damaged (BadZipFile, zlib.error, EOFError), encrypted (RuntimeError) or packed in a way that
@@ -107,10 +108,12 @@ def _seen(image: DecodedImage) -> Seen:
 
 
 def _in_threads(work: Callable[[int], Seen], count: int, tell: Tell) -> Iterator[Seen]:
+    """`work` on each number below `count`, in order. Some at a time: waking a thread costs as much as a small image."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
+    shares = [range(at, min(at + AT_ONCE, count)) for at in range(0, count, AT_ONCE)]
     try:
-        for done, seen in enumerate(pool.map(work, range(count)), start=1):
-            tell(done, count)
-            yield seen
+        for share, seen in zip(shares, pool.map(lambda share: [work(at) for at in share], shares), strict=True):
+            tell(share.stop, count)
+            yield from seen
     finally:
         pool.shutdown(cancel_futures=True)  # whoever presses Ctrl-C waits for the images in hand and no others
