@@ -155,3 +155,20 @@ def plain_shift_and_mirror(image: Tensor, top: int, left: int, *, mirrored: bool
                 column = min(max(c + left, 0), width - 1)
                 answer[channel, r, width - 1 - c if mirrored else c] = image[channel, row, column]
     return answer
+
+
+def plain_window(image: Tensor, top: float, left: float, height: float, width: float) -> Tensor:
+    """The rectangle of an image (channels, h, w), in its pixels, enlarged to h by w; linear between pixel centres."""
+    channels, rows, columns = image.shape
+    answer = torch.empty_like(image)
+    for r in range(rows):
+        for c in range(columns):
+            y = min(max(top + (r + 0.5) * height / rows - 0.5, 0), rows - 1)
+            x = min(max(left + (c + 0.5) * width / columns - 0.5, 0), columns - 1)
+            above, before = int(y), int(x)
+            below, after = min(above + 1, rows - 1), min(before + 1, columns - 1)
+            for channel in range(channels):
+                upper = (before + 1 - x) * image[channel, above, before] + (x - before) * image[channel, above, after]
+                lower = (before + 1 - x) * image[channel, below, before] + (x - before) * image[channel, below, after]
+                answer[channel, r, c] = (above + 1 - y) * upper + (y - above) * lower
+    return answer

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from app.errors import DataError
 from app.networks.description import MAX_CLASS_NAME, is_class_name
-from app.training.augment import augment as augment
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -40,6 +41,8 @@ class Asked:
                 raise DataError(f"The {name} asked for is {side} pixels; it must be 1 to {MAX_SIDE_PIXELS}.")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels were asked for; it must be 1 (grey) or 3 (red, green, blue).")
+        if self.fit not in get_args(Fit):
+            raise DataError(f"Images cannot be fitted by {self.fit!r}; it must be one of {', '.join(get_args(Fit))}.")
 
     def shape(self, height: int, width: int, channels: int) -> Shape:
         """What was asked for, with these where it was not."""

@@ -62,8 +62,9 @@ def report(data: DataSet) -> DataReport:
         sizes=data.sizes,
         across=tuple(
             (data.train.name(at), data.test.name(test[digest][0]))
-            for digest in train.keys() & test
-            for at in train[digest]
+            for digest, places in train.items()
+            if digest in test
+            for at in places
         ),
         within_train=_copies(data.train, train),
         within_test=_copies(data.test, test),

@@ -1,4 +1,4 @@
-"""Data files: every way one can be wrong has its sentence. Augmentation against a plain loop."""
+"""Data files: every way one can be wrong has its sentence."""
 
 import zipfile
 from collections.abc import Callable
@@ -11,9 +11,9 @@ import torch
 
 from app.errors import DataError
 from app.networks.authors import CIFAR10_CLASSES
-from app.training.augment import augment
+from app.training.data import DataSet, Images
+from app.training.load import load_data
 from app.training.npz import load_npz
-from tests.reference import plain_shift_and_mirror
 
 
 def good_arrays(classes: int = 2, channels: int = 3) -> dict[str, Any]:
@@ -70,6 +70,9 @@ def test_classes_are_named(tmp_path: Path, classes: int, named: list[str] | None
         ({"train_labels": np.zeros((4, 1), np.int64)}, r"labels of shape \(4, 1\)"),
         ({"train_labels": np.zeros(4)}, "train_labels of .* must be whole numbers from 0 up"),
         ({"test_labels": np.array([0, 1, -1, 0])}, "test_labels of .* must be whole numbers from 0 up"),
+        ({"train_labels": np.array([0, 1, 2**63, 0], np.uint64)}, "train_labels of .* go up to 9223372036854775808"),
+        ({"classes": np.array(["cat", "cat"])}, "has two classes of one name; classes need different names"),
+        ({"classes": np.array(["cat", ""])}, "has a class called ''; classes need different names"),
         ({"classes": np.array(["cat"])}, "has a label 1, but names 1 classes: labels run from 0"),
         ({"classes": np.array("cat")}, "has a label 1, but names 1 classes"),
         ({"classes": np.array([object(), object()])}, "not a whole npz file of plain arrays"),
@@ -137,30 +140,44 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_npz(tmp_path / "data.npz")
 
 
-def test_augmentation_is_a_shift_and_a_mirror_with_repeated_edges() -> None:
-    images = torch.randint(0, 256, (60, 2, 4, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-
-    augmented = augment(images, 1, torch.Generator().manual_seed(1))
-
-    seen = set()
-    ways = [(top, left, mirrored) for top in (-1, 0, 1) for left in (-1, 0, 1) for mirrored in (False, True)]
-    for image, after in zip(images, augmented, strict=True):
-        equal = [
-            (top, left, mirrored)
-            for top, left, mirrored in ways
-            if torch.equal(after, plain_shift_and_mirror(image, top, left, mirrored=mirrored))
-        ]
-        assert len(equal) == 1
-        seen.update(equal)
-    assert {way[0] for way in seen} == {way[1] for way in seen} == {-1, 0, 1}
-    assert {way[2] for way in seen} == {False, True}
-    assert augmented.dtype == images.dtype
+def test_arrays_are_made_into_the_shape_asked_for(tmp_path: Path) -> None:
+    arrays = good_arrays(channels=1)
+    np.savez(tmp_path / "data.npz", **arrays)
+    data = load_data(tmp_path / "data.npz", height=2, width=5, channels=3)
+    mean_of_two_rows = arrays["train_images"][0, :2, :, 0].mean(axis=0)
+    assert data.train.images.shape == (4, 3, 2, 5)
+    for channel in range(3):
+        assert np.abs(data.train.images[0, channel, 0].numpy() - mean_of_two_rows).max() <= 0.5001
+    assert data.notes == ("Arrays of 4 x 5 pixels and 1 channels were made into 2 x 5 and 3 (stretch).",)
 
 
-def test_without_padding_images_are_mirrored_or_left_alone() -> None:
-    images = torch.arange(40 * 12).view(40, 1, 3, 4)
-    augmented = augment(images, 0, torch.Generator().manual_seed(2))
-    mirrored = [bool((after != image).any()) for image, after in zip(images, augmented, strict=True)]
-    for image, after, turned in zip(images, augmented, mirrored, strict=True):
-        assert torch.equal(after, image.flip(2) if turned else image)
-    assert 10 < sum(mirrored) < 30
+def test_arrays_of_the_shape_asked_for_stay_as_they_are(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", **good_arrays())
+    data = load_data(tmp_path / "data.npz", height=4, width=5, channels=3)
+    assert torch.equal(data.train.images, load_npz(tmp_path / "data.npz").train.images)
+    assert data.notes == ()
+
+
+def named(classes: tuple[str, ...]) -> DataSet:
+    images = Images(torch.zeros(len(classes), 1, 2, 2, dtype=torch.uint8), torch.arange(len(classes)))
+    return DataSet(images, images, classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (("cat", "dog"), [0, 1]),
+        (("dog", "cat"), [1, 0]),
+        (("cow", "cat"), [2, 0]),
+        (("0", "1"), [0, 1]),
+    ],
+)
+def test_labels_count_a_networks_classes(classes: tuple[str, ...], labels: list[int]) -> None:
+    data = named(classes).labelled_as(("cat", "dog", "cow"))
+    assert data.test.labels.tolist() == data.train.labels.tolist() == labels
+    assert data.classes == ("cat", "dog", "cow")
+
+
+def test_a_class_that_a_network_does_not_know_is_named() -> None:
+    with pytest.raises(DataError, match="the class horse, which is not one of the network's: cat, dog"):
+        named(("cat", "horse")).labelled_as(("cat", "dog"))
