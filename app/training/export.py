@@ -4,23 +4,32 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import nn
 
 from app.adversarial.explain import PAPER_RHO
+from app.errors import NotWritten
 from app.networks.card import write_card
 from app.networks.checkpoint import Checkpoint, save_checkpoint
-from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
+from app.networks.description import ExplanationDefaults, Fit, InputDescription, ModelDescription
 from app.training.data import DataSet
-from app.training.evaluate import Comparison, Measures, as_plain
 from app.training.recipe import Recipe
 
 DEFAULT_SCALE = 2 * PAPER_RHO  # few pixels change by more than twice the RMS
 
 
 def export(
-    network: nn.Module, name: str, recipe: Recipe, data: DataSet, run: Path, folder: Path, *, source: str
+    network: nn.Module,
+    name: str,
+    recipe: Recipe,
+    data: DataSet,
+    run: Path,
+    folder: Path,
+    *,
+    source: str,
+    began: str = "random weights",
+    fit: Fit = "stretch",
 ) -> None:
     """Write what a run trained as a model folder.
 
@@ -32,33 +41,33 @@ def export(
         run: folder of the run; its log says how long it took.
         folder: models/NAME.
         source: sentences on where the images come from and under which licence.
+        began: what training started from.
+        fit: how images of another shape were fitted, and so will be.
+
+    Raises:
+        NotWritten: the disk is full, or cannot be written.
     """
     channels, height, width = data.train.images.shape[1:]
     description = ModelDescription(
         architecture=recipe.network,
         classes=data.classes,
-        input=InputDescription(height=height, width=width, channels=channels, fit="stretch"),
+        input=InputDescription(height=height, width=width, channels=channels, fit=fit),
         explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
         training={"recipe": name, **_plain(asdict(recipe)), **_effort(run)},
         scores={},
-        source=f"Trained from random weights by `aex train {name}`. {source}".strip(),
+        source=f"Trained from {began} by `aex train {name}`. {source}".strip(),
     )
-    save_checkpoint(folder, network, description, write_card(folder.name, description))
+    try:
+        save_checkpoint(folder, network, description, write_card(folder.name, description))
+    except OSError as error:
+        raise NotWritten(
+            f"{folder} cannot be written: {error.strerror}. Make room, and run the same with --resume:"
+            f" what was trained is in {run}."
+        ) from error
 
 
-def scores_of(measures: Measures) -> dict[str, object]:
-    """Measures as plain JSON, the accuracy first, where lists of models look for it."""
-    plain = as_plain(measures)
-    return {"accuracy": measures.classification.accuracy.value, **cast(dict[str, object], plain)}
-
-
-def record_measures(
-    folder: Path, checkpoint: Checkpoint, measures: Measures, *, command: str, comparison: Comparison | None = None
-) -> None:
-    """Write what was measured, and by which command, into model.json, and CARD.md anew from it."""
-    scores = {**scores_of(measures), "command": command}
-    if comparison is not None:
-        scores["comparison"] = as_plain(comparison)
+def record_measures(folder: Path, checkpoint: Checkpoint, scores: Mapping[str, object]) -> None:
+    """Write what was measured into model.json, and CARD.md anew from it."""
     description = replace(checkpoint.description, scores=scores)
     save_checkpoint(folder, checkpoint.network, description, write_card(folder.name, description))
 

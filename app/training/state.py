@@ -66,7 +66,7 @@ def load_state(path: Path, recipe: Recipe, learner: Learner) -> int:
             learner.optimizer.load_state_dict(state["optimizer"])
             learner.pressure = float(state["pressure"])
             return int(state["step"])
-    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise DataError(f"{path} is damaged, or not the state of such a run: start anew in another folder.") from error
     raise DataError(
         f"{path} is of another recipe: {'; '.join(differing)}. Resume with the numbers it began with, or start anew in"
