@@ -20,9 +20,19 @@ from app.networks.description import ModelDescription
 from app.networks.importing import ImportOptions, import_network
 from app.networks.scores import score_tables
 from app.training.data import Images
-from app.training.evaluate import AUTHORS_SEED, Evaluation, Plan, Subject, as_plain, compare, ledger_options
+from app.training.evaluate import (
+    AUTHORS_SEED,
+    Evaluation,
+    Plan,
+    Subject,
+    as_plain,
+    compare,
+    ledger_options,
+    scores_of,
+    side_by_side,
+)
 from app.training.evaluate import evaluate as measure
-from app.training.export import record_measures, scores_of
+from app.training.export import record_measures
 from app.training.load import load_data
 from app.training.measures.explanations import READABILITY_RHO
 from app.training.measures.fixed_sizes import Effort
@@ -62,7 +72,7 @@ def evaluate(
         float, typer.Option("--judge-rho", min=1e-4, max=1, help="RMS of the explanations shown to the judge.")
     ] = READABILITY_RHO,
     beside: Annotated[
-        Path | None, typer.Option("--beside", help="Second network, measured on the same images: folder or file.")
+        list[Path] | None, typer.Option("--beside", help="More networks to measure on the same images; repeatable.")
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = _QUICK.batch_size,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the images, and all else random.")] = AUTHORS_SEED,
@@ -88,31 +98,41 @@ def evaluate(
     effort = Effort(attack_steps, attack_targets, queries)
     ours, description = _load(model, device)
     test = _read_test_split(data, description)
-    others = [_load_beside(path, device, description) for path in (beside, judge) if path is not None]
-    reader = others[-1] if judge is not None else None
+    others = [_load_beside(path, device, description) for path in beside or ()]
+    reader = None if judge is None else _load_beside(judge, device, description)
+    _require_names_apart([ours, *others])
     plan = Plan(min(images, len(test)), steps, restarts, _sizes(sizes), effort, judge_rho, batch_size, seed)
     ledger = Ledger(resume, ledger_options(test, plan))
-    found = _measure(ours, test, plan, ledger, reader)
-    _show(ours.name, scores_of(found.measures))
-    _say_never_flipped(ours.name, found)
-    written: dict[str, object] = {"command": _command(), "model": ours.name, **scores_of(found.measures)}
-    curves, comparison = [Curve(ours.name, found.changes, found.measures.robust_accuracy)], None
-    if beside is not None:
-        other = others[0]
-        second = _measure(other, test, plan, ledger, reader)
-        comparison = compare(found, second, other.name, len(ours.classes))
-        _show(other.name, scores_of(second.measures))
-        _say_never_flipped(other.name, second)
-        _show(f"{ours.name} beside {other.name}", {"worst case": as_plain(comparison)})
-        written |= {"beside": {"model": other.name, **scores_of(second.measures)}, "comparison": as_plain(comparison)}
-        curves.append(Curve(other.name, second.changes, second.measures.robust_accuracy))
+    measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)}
+    scores = {**scores_of(measured[ours.name].measures), "command": _command()}
+    if others:
+        scores |= _beside(ours, measured)
+    for name, found in measured.items():
+        _show(name, scores if name == ours.name else scores_of(found.measures))
+        _say_never_flipped(name, found)
     if json_file is not None:
-        _write_json(json_file, written)
+        whole = {name: scores_of(found.measures) for name, found in measured.items() if name != ours.name}
+        _write_json(json_file, {"model": ours.name, **scores, "others": whole})
     if plot is not None:
+        curves = [Curve(name, found.changes, found.measures.robust_accuracy) for name, found in measured.items()]
         draw_accuracy(plot, curves, classes=len(ours.classes), per_rms=l2_per_rms(*test.images.shape[1:]))
     if record:
-        record_measures(model, load_checkpoint(model, "cpu"), found.measures, command=_command(), comparison=comparison)
+        record_measures(model, load_checkpoint(model, "cpu"), scores)
         console.print(f"recorded in {model}")
+
+
+def _beside(ours: Subject, measured: Mapping[str, Evaluation]) -> dict[str, object]:
+    """The networks side by side, and the ratio of the first one's worst-case area to each other's."""
+    others = [name for name in measured if name != ours.name]
+    ratios = [compare(measured[ours.name], measured[name], name, len(ours.classes)) for name in others]
+    table = side_by_side({name: found.measures for name, found in measured.items()})
+    return {"comparison": as_plain(ratios), "side_by_side": table}
+
+
+def _require_names_apart(subjects: list[Subject]) -> None:
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise OptionError(f"Two of the networks are called alike ({', '.join(names)}); copy one to another name.")
 
 
 def _sizes(text: str) -> tuple[float, ...]:
@@ -189,7 +209,9 @@ def _measure(subject: Subject, test: Images, plan: Plan, ledger: Ledger, judge: 
 
 
 def _command() -> str:
-    return shlex.join(["aex", *sys.argv[1:]])
+    """What was typed; of a file elsewhere its name, because cards travel."""
+    words = (Path(word).name if word.startswith(("/", "..", "~")) else word for word in sys.argv[1:])
+    return shlex.join(["aex", *words])
 
 
 def _write_json(file: Path, written: dict[str, object]) -> None:

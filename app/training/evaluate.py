@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -116,15 +117,12 @@ class Comparison:
 
     Attributes:
         beside: the name of the other.
-        worst_case_ara, worst_case_ara_beside: their areas.
-        ratio: of the two, with the interval of a bootstrap over images.
+        worst_case_ratio: of the first one's worst-case area to the other's; its interval is a bootstrap's.
         images: how many.
     """
 
     beside: str
-    worst_case_ara: float
-    worst_case_ara_beside: float
-    ratio: Estimate
+    worst_case_ratio: Estimate
     images: int
 
 
@@ -181,11 +179,42 @@ def compare(ours: Evaluation, theirs: Evaluation, beside: str, classes: int) -> 
     """Our worst-case area against another network's, measured by the same plan on the same images."""
     return Comparison(
         beside=beside,
-        worst_case_ara=ours.measures.areas.worst_case_ara.value,
-        worst_case_ara_beside=theirs.measures.areas.worst_case_ara.value,
-        ratio=ratio_of_areas(ours.changes, theirs.changes, classes, ours.measures.plan.seed),
+        worst_case_ratio=ratio_of_areas(ours.changes, theirs.changes, classes, ours.measures.plan.seed),
         images=ours.measures.areas.images,
     )
+
+
+def side_by_side(measured: Mapping[str, Measures]) -> list[dict[str, object]]:
+    """One row for each measure, with a column for each network, by name, as plain JSON."""
+    columns = {name: _headlines(measures) for name, measures in measured.items()}
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    return [{"measure": name} | {who: as_plain(column.get(name)) for who, column in columns.items()} for name in names]
+
+
+def _headlines(measures: Measures) -> dict[str, object]:
+    of_areas, of_two, read = measures.areas, measures.classification.two_classes, measures.readability
+    found: dict[str, object] = {"accuracy": measures.classification.accuracy}
+    if of_two is not None:
+        found |= {"AUROC": of_two.auroc, "sensitivity": of_two.sensitivity, "specificity": of_two.specificity}
+    found |= {
+        "expected calibration error": measures.classification.expected_calibration_error,
+        "attack ARA": of_areas.attack_ara,
+        "BTR ARA": of_areas.btr_ara,
+        "worst-case ARA": of_areas.worst_case_ara,
+        "worst-case ARA, L2": of_areas.worst_case_ara_l2,
+    }
+    for point in measures.robust_accuracy:
+        found[f"robust accuracy at RMS {point.rms:g}, L2 {point.l2:.3g}"] = point.standing
+    if read is not None:
+        found[f"read before, by {read.judge}"] = read.read_before
+        found[f"read after, by {read.judge}"] = read.read_after
+    return found
+
+
+def scores_of(measures: Measures) -> dict[str, object]:
+    """Measures as plain JSON, the accuracy first, where lists of models look for it."""
+    plain = cast(dict[str, object], as_plain(measures))
+    return {"accuracy": measures.classification.accuracy.value, **plain}
 
 
 def as_plain(measured: object) -> object:

@@ -47,10 +47,11 @@ def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path
     ours, theirs = model(tmp_path / "ours", 0), model(tmp_path / "theirs", 1)
     files = ("--json", tmp_path / "run.json", "--plot", tmp_path / "run.png", "--resume", tmp_path / "run.safetensors")
     out = aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--beside", theirs, "--judge", theirs, *files, "--record")
-    assert "ours beside theirs" in out
+    assert "side by side" in out
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["areas"]["images"] == 6
-    assert written["comparison"]["ratio"].keys() == {"value", "low", "high"}
+    assert written["comparison"][0]["worst_case_ratio"].keys() == {"value", "low", "high"}
+    assert written["others"]["theirs"]["areas"]["images"] == 6
     assert [point["rms"] for point in written["robust_accuracy"]] == [0.01, 0.05]
     with Image.open(tmp_path / "run.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (1050, 675))
@@ -60,6 +61,7 @@ def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path
     card = (ours / "CARD.md").read_text()
     assert "### robust accuracy" in card
     assert "| images | 6 |" in card
+    assert "| measure | ours | theirs |" in card
 
 
 def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_stranger_reads_the_runner_up_only_in_the_explanation(evaluation: Eval
 
 
 def test_a_network_beside_itself_has_a_ratio_of_one(evaluation: Evaluation) -> None:
-    ratio = compare(evaluation, evaluation, "itself", 2).ratio
+    ratio = compare(evaluation, evaluation, "itself", 2).worst_case_ratio
     assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
 
 
