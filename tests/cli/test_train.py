@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
     monkeypatch.setenv("AEX_THREADS", "1")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setitem(RECIPES, "tiny", TINY)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, split in (("train", toy_data().train), ("test", toy_data().test)):
         arrays[f"{name}_images"] = split.images.permute(0, 2, 3, 1).numpy()
         arrays[f"{name}_labels"] = split.labels.numpy()
