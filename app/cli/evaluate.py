@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -95,6 +96,7 @@ def evaluate(
         raise OptionError(
             f"--record writes into a model folder, and {model} is none: import it with aex models import."
         )
+    _require_writable(resume, json_file, plot)
     effort = Effort(attack_steps, attack_targets, queries)
     ours, description = _load(model, device)
     test = _read_test_split(data, description)
@@ -119,6 +121,13 @@ def evaluate(
     if record:
         record_measures(model, load_checkpoint(model, "cpu"), scores)
         console.print(f"recorded in {model}")
+
+
+def _require_writable(*files: Path | None) -> None:
+    """Say before the hours of measuring that what they find could not be written."""
+    for file in files:
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise OptionError(f"{file} cannot be written: give the name of a file in a folder that is there.")
 
 
 def _beside(ours: Subject, measured: Mapping[str, Evaluation]) -> dict[str, object]:
@@ -210,7 +219,7 @@ def _measure(subject: Subject, test: Images, plan: Plan, ledger: Ledger, judge: 
 
 def _command() -> str:
     """What was typed; of a file elsewhere its name, because cards travel."""
-    words = (Path(word).name if word.startswith(("/", "..", "~")) else word for word in sys.argv[1:])
+    words = (re.sub(r"(^|=)(/|\.\./|~/).*/", r"\1", word) for word in sys.argv[1:])
     return shlex.join(["aex", *words])
 
 

@@ -69,12 +69,23 @@ def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) ->
     assert aex_evaluate(*words) == aex_evaluate(*words)
 
 
+def test_the_command_in_a_card_names_no_folder_outside(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["aex", "evaluate", "models/ours", "--data=/home/me/data.npz", "--beside", "../theirs/network"]
+    monkeypatch.setattr("sys.argv", typed)
+    aex_evaluate(model(tmp_path / "ours", 0), "--data", data, *QUICK, "--sizes", "", "--json", tmp_path / "run.json")
+    written = json.loads((tmp_path / "run.json").read_text())
+    assert written["command"] == "aex evaluate models/ours --data=data.npz --beside network"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("--sizes", "0.1,large"), "--sizes is"),
         (("--sizes", "2"), "up to 1"),
         (("--record",), "aex models import"),
+        (("--json", "no-such-folder/run.json"), "no-such-folder/run.json cannot be written"),
     ],
 )
 def test_an_option_that_cannot_be_met_is_named(
