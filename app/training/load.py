@@ -95,6 +95,7 @@ def _load_files(path: Path, files: ImageFiles, asked: Asked, limits: DecodeLimit
     # Size is the training images' to say, channels everyone's; the first ones may not have been like the most.
     settled = _settle(asked, seen[: len(files.train)] or seen, everyone=seen)
     if settled != shape:
+        del pixels
         pixels, seen = read_pictures(every, settled, limits, tell)
         _require_readable(path, files, seen)
     count = len(files.train)

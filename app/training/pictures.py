@@ -1,5 +1,6 @@
 """Image files to one tensor, decoded in several threads and fitted to one size."""
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -21,6 +22,10 @@ LIMITS = DecodeLimits(max_bytes=50 * 2**20, max_pixels=50_000_000, max_seconds=6
 THREADS = min(16, os.cpu_count() or 1)
 AT_ONCE = 16
 MEMORY_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+# What a zip's entry adds to OSError: damage (BadZipFile, the three packers' errors, a name that is no text), a password
+# (RuntimeError), and a packer that this Python lacks (NotImplementedError, which is a RuntimeError).
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError, RuntimeError)
 
 Tell = Callable[[int, int], None]
 """Told how many of how many images are decoded."""
@@ -96,10 +101,8 @@ def _decoded(file: ImageFile, limits: DecodeLimits) -> DecodedImage | str:
         return decode_here(file.read(limits.max_bytes + 1), limits)
     except ImageError as error:
         return str(error)
-    # A zip's entry can be damaged (BadZipFile, zlib.error, EOFError), encrypted (RuntimeError) or packed in a way that
-    # this Python does not know (NotImplementedError).
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return "The file cannot be read: it is gone, not for this user to read, or damaged in the zip."
+    except UNREADABLE:
+        return "The file cannot be read: it is gone, locked or damaged."
 
 
 def _seen(image: DecodedImage) -> Seen:

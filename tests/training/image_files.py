@@ -35,8 +35,8 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> Path:
     return path
 
 
-def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def write_zip(path: Path, files: Mapping[str, bytes], packer: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", packer) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return path

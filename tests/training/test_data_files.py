@@ -167,8 +167,9 @@ def test_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
         load_data(write_folder(tmp_path / "data", files))
 
 
-def test_a_damaged_zip_entry_is_left_out(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "data.zip", cats_and_dogs(each=10))
+@pytest.mark.parametrize("packer", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_entry_is_left_out(tmp_path: Path, packer: int) -> None:
+    path = write_zip(tmp_path / "data.zip", cats_and_dogs(each=10), packer)
     with zipfile.ZipFile(path) as archive:
         entry = archive.getinfo("train/dog/3.png")
     content = bytearray(path.read_bytes())
