@@ -29,6 +29,7 @@ from app.training.state import load_state, save_state
 HELD_OUT_IMAGES = 500
 HELD_OUT_ATTACK = Attack(size_rms=0.03, steps=10, share=1.0)
 LOG_EVERY_STEPS = 50
+_MANY_ANSWERS = ("googlenet", "inception_v3")  # of auxiliary heads
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ def require_fit(recipe: Recipe, data: DataSet, count: int, processes: Processes 
             f"The images have {channels} channels and {classes} classes, and the recipe's network takes"
             f" {takes} and {class_count(recipe, data)}: set both in the recipe."
         )
+    if not isinstance(recipe.network, ResNetConfig) and recipe.network.name in _MANY_ANSWERS:
+        raise OptionError(f"{recipe.network.name} answers with more than logits while it trains; take another network.")
     parts = recipe.accumulate * processes.count
     penalty = 0 if recipe.lipschitz is None else penalized(recipe.lipschitz, recipe.batch_size)
     if recipe.accumulate < 1 or recipe.batch_size % parts or penalty % parts:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from app.adversarial.sizes import rms
-from app.errors import DataError, NotFinite, NotWritten
+from app.errors import DataError, NotFinite, NotWritten, OptionError
+from app.networks.build import TorchvisionConfig
 from app.networks.resnet import ResNet, freeze
 from app.training.attack import attacked, draw_rows
 from app.training.data import DataSet
@@ -193,6 +194,21 @@ def test_images_that_do_not_fit_the_recipe_are_refused_at_once(
 ) -> None:
     with pytest.raises(DataError, match=sentence):
         train(recipe, data, tmp_path)
+
+
+def test_networks_with_auxiliary_heads_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="inception_v3 answers with more than logits"):
+        train(replace(RECIPE, network=TorchvisionConfig("inception_v3")), toy_data(), tmp_path)
+
+
+def test_a_batch_that_cannot_be_parted_evenly_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"A batch of 16, and the 8 images of it .* cannot be parted evenly in 16"):
+        train(replace(RECIPE, accumulate=16), toy_data(), tmp_path)
+
+
+def test_a_run_is_not_overwritten(whole: Path) -> None:
+    with pytest.raises(DataError, match="holds the state of a run: go on with --resume, or begin in another folder"):
+        train(RECIPE, toy_data(), whole)
 
 
 def test_the_papers_schedule() -> None:
