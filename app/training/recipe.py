@@ -110,7 +110,7 @@ RECIPES: dict[str, Recipe] = {
     "paper-all": Recipe(_PAPER_NETWORK, lipschitz=Lipschitz(), attack=Attack(goal="flip", size_rms=0.1)),
     "small-robust": Recipe(
         _OUR_NETWORK,
-        epochs=18,
+        epochs=11.5,
         schedule="trapezoid",
         warmup_steps=400,
         nesterov=True,

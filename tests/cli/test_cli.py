@@ -123,11 +123,12 @@ def test_importing_what_is_no_network_says_what_was_found(aex: Aex, tmp_path: Pa
 
 
 def toy_data(folder: Path) -> Path:
-    """Black and white images, 8x8, of two classes."""
+    """Dark and light images, 8x8, of two classes; none stands in both splits."""
     label = np.arange(256) % 2
-    images = np.broadcast_to((255 * label).astype(np.uint8)[:, None, None, None], (256, 8, 8, 3))
+    noise = np.random.default_rng(0).integers(0, 60, (2, 256, 8, 8, 3))
+    train, test = (noise + 190 * label[:, None, None, None]).astype(np.uint8)
     file = folder / "toy.npz"
-    np.savez(file, train_images=images, train_labels=label, test_images=images, test_labels=label)
+    np.savez(file, train_images=train, train_labels=label, test_images=test, test_labels=label)
     return file
 
 
