@@ -11,7 +11,6 @@ from fastapi import FastAPI
 
 from app.engine.device import Engine
 from app.errors import AexError
-from app.images.decode import DecodeLimits
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
@@ -58,9 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine) -> Parts:
-    limits = DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
     return Parts(
-        explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows),
+        explainer=Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows),
         catalogue=catalogue,
         workers=Workers(settings.places),
         default_timeout_ms=min(settings.default_timeout_ms, settings.max_timeout_ms),

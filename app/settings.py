@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.images.decode import DecodeLimits
 
 PREFIX = "AEX_"
 
@@ -56,6 +57,10 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
             raise ValueError("it must be auto, cpu, cuda or cuda:N")
         return device
+
+    def decode_limits(self) -> DecodeLimits:
+        """What decoding one image may cost."""
+        return DecodeLimits(self.max_upload_bytes, self.max_image_pixels, self.max_decode_seconds)
 
     def torch_device(self) -> torch.device:
         """The device to work on.

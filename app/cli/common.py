@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.engine.device import Engine
 from app.errors import AexError, DataError, OptionError
-from app.images.decode import DecodeLimits
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
@@ -34,11 +33,6 @@ def read_settings(models: Path | None = None, device: str | None = None) -> Sett
     return settings
 
 
-def decode_limits(settings: Settings) -> DecodeLimits:
-    """What one image may cost."""
-    return DecodeLimits(settings.max_upload_bytes, settings.max_image_pixels, settings.max_decode_seconds)
-
-
 @contextmanager
 def open_explainer(model: str | None, models: Path | None, device: str | None) -> Iterator[Explainer]:
     """An explainer of this process's own, closed at the end of the block; `model` need not be the installation's."""
@@ -46,7 +40,7 @@ def open_explainer(model: str | None, models: Path | None, device: str | None) -
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), model or settings.default_model)
     engine = Engine(places=1)
     try:
-        yield Explainer(catalogue, engine, decode_limits=decode_limits(settings), max_rows=settings.max_rows)
+        yield Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows)
     finally:
         engine.close()
 

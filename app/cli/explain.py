@@ -14,7 +14,6 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     console,
-    decode_limits,
     each_image,
     naming,
     open_explainer,
@@ -77,7 +76,7 @@ def explain(
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
-    limits = decode_limits(read_settings())
+    limits = read_settings().decode_limits()
     with open_explainer(model, models, device) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):
