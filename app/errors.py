@@ -17,6 +17,7 @@
     ├── DataError                 training or test data is at fault
     ├── NotFinite                 a network gave NaN or infinity
     ├── NotWritten                a disk is full or cannot be written; what stood there stays
+    ├── StepUnavailable           a back end cannot compute this network's gradient, or not here
     ├── EngineFull                every place is taken; come again in `retry_after_seconds`
     ├── DeadlineExceeded          the time asked for is over
     └── Cancelled                 whoever asked is gone
@@ -92,6 +93,10 @@ class NotFinite(AexError):
 
 class NotWritten(AexError):
     """A file cannot be written; what stood in its place still does."""
+
+
+class StepUnavailable(AexError):
+    """A back end cannot compute this network's gradient step, or is not installed; another one can."""
 
 
 class EngineFull(AexError):

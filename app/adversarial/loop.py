@@ -13,6 +13,7 @@ No random start, no projection and no clamp to [0, 1]: the size reached is near 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -25,6 +26,18 @@ from app.errors import NotFinite
 
 Network = Callable[[Tensor], Tensor]
 """Images (batch, channels, height, width) in [0, 1] to logits (batch, classes); in evaluation mode."""
+
+
+@runtime_checkable
+class DifferentiatedNetwork(Protocol):
+    """A network that gives its own gradient, having been compiled: the loops take it wherever they take a network."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Logits, as of any network."""
+
+    def logits_and_gradient(self, images: Tensor, label: Tensor, drive: Drive) -> tuple[Tensor, Tensor]:
+        """Logits, and the gradient over the images of each row's drive."""
+
 
 Observer = Callable[[int, Tensor, Tensor, Tensor], None]
 """Called at each step with (step, index (n,) of the running rows, their perturbations, bool (n,): following).
@@ -49,6 +62,8 @@ class LoopResult:
 
 def logits_and_gradient(network: Network, images: Tensor, label: Tensor, drive: Drive) -> tuple[Tensor, Tensor]:
     """Logits, and the drive's gradient over the images: one forward and one backward pass, no gradient for weights."""
+    if isinstance(network, DifferentiatedNetwork):
+        return network.logits_and_gradient(images, label, drive)
     with torch.enable_grad():
         leaf = images.detach().requires_grad_()
         logits = network(leaf)
