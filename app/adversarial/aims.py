@@ -1,17 +1,17 @@
 """What each row climbs, as plain tensors: rows of different drives share one gradient step, and it can be compiled."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from app.adversarial.batched import Batched
 from app.adversarial.drives import Drive, cross_entropy, margin
 
 
 @dataclass(frozen=True)
-class Aims:
+class Aims(Batched):
     """Each row's drive; every field lives on the images' device.
 
     Attributes:
@@ -45,18 +45,6 @@ class Aims:
         if chosen not in (cross_entropy, margin):
             raise ValueError(f"{chosen} is neither cross_entropy nor margin: hand the network itself to the loop")
         return cls.alike(label, margin=chosen is margin, classes=classes)
-
-    @classmethod
-    def joined(cls, parts: Sequence["Aims"]) -> "Aims":
-        """The rows of all `parts`, at least one, in their order."""
-        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)})
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def __getitem__(self, index: Tensor | slice) -> "Aims":
-        """The rows at `index`, in its order."""
-        return Aims(self.label[index], self.margin[index], self.rivals[index])
 
 
 def drive(logits: Tensor, aims: Aims) -> Tensor:

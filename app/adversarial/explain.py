@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from app.adversarial.drives import Drive, cross_entropy
-from app.adversarial.loop import Network, Observer, look_at_end, perturb
+from app.adversarial.loop import LoopResult, Network, Observer, non_finite_at_end, perturb
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import l2, rms
 from app.adversarial.stop_rules import while_below_size
@@ -71,10 +71,16 @@ def explain(
 ) -> Explanation:
     """Explain each image (batch, channels, height, width) in [0, 1] for its row's label, direction and size."""
     looped = perturb(network, images, rows, while_below_size, drive=drive, observe=observe)
-    at_end, non_finite_step = look_at_end(network, images, rows, looped)
-    after = probability_of(at_end, rows.label)
     with torch.no_grad():
-        before = probability_of(network(images), rows.label)
+        at_end = network(images + looped.perturbation)
+        at_start = network(images)
+    return judge(rows, looped, at_start, at_end)
+
+
+def judge(rows: Rows, looped: LoopResult, at_start: Tensor, at_end: Tensor) -> Explanation:
+    """What the loop came to; logits (batch, classes) at the image and at image + d."""
+    non_finite_step = non_finite_at_end(at_end, rows, looped)
+    before, after = probability_of(at_start, rows.label), probability_of(at_end, rows.label)
     size = rms(looped.perturbation)
     settled = (size / rows.size_rms - 1).abs() <= SIZE_TOLERANCE
     moved = torch.where(rows.encourage, after > before, after < before)

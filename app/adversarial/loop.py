@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from app.adversarial.batched import Batched
 from app.adversarial.drives import Drive, cross_entropy
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import per_row, rms
@@ -45,6 +46,35 @@ Observer = Callable[[int, Tensor, Tensor, Tensor], None]
 Rows that met NaN or infinity are not among them."""
 
 _TINY_RMS = 1e-8  # keeps a row without gradient from dividing by zero
+
+
+@dataclass(frozen=True)
+class LoopState(Batched):
+    """How far each row is; rows of one batch may each be at a step of their own.
+
+    Attributes:
+        step: int64 (batch,), t.
+        perturbation, velocity: (batch, channels, height, width), d and m.
+    """
+
+    step: Tensor
+    perturbation: Tensor
+    velocity: Tensor
+
+    @classmethod
+    def at_start(cls, images: Tensor) -> "LoopState":
+        """Before the first step: no change, no velocity."""
+        step = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+        return cls(step, torch.zeros_like(images), torch.zeros_like(images))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a step saw before it moved: logits (batch, classes) at x + d; bool (batch,): following, and all finite."""
+
+    logits: Tensor
+    follow: Tensor
+    finite: Tensor
 
 
 @dataclass(frozen=True)
@@ -95,6 +125,31 @@ def advance(
     return perturbation + velocity * per_row(rows.size_rms * rows.overshoot * share, velocity), velocity
 
 
+def make_step(
+    differentiate: Callable[[Tensor, Rows], tuple[Tensor, Tensor]],
+    images: Tensor,
+    state: LoopState,
+    rows: Rows,
+    follow_rule: StopRule,
+) -> tuple[LoopState, Seen]:
+    """One step of the loop, for whoever runs it: look, ask the stop rule, advance. Rows not finite stay where they are.
+
+    Args:
+        differentiate: from images + d and rows to logits, and the gradient over the images of what each row climbs.
+        images: (batch, channels, height, width) in [0, 1].
+        state: where each row is.
+        rows: options of each row.
+        follow_rule: where the gradient is followed.
+    """
+    at = state.perturbation
+    logits, gradient = differentiate(images + at, rows)
+    finite = rms(gradient).isfinite() & logits.isfinite().all(1)  # a size that overflows would stop the row unseen
+    follow = follow_rule(logits, at, rows)
+    moved, velocity = advance(state.step, at, state.velocity, gradient, follow, rows)
+    moved = torch.where(per_row(finite, at), moved, at)
+    return LoopState(state.step + 1, moved, velocity), Seen(logits, follow, finite)
+
+
 def perturb(
     network: Network,
     images: Tensor,
@@ -123,33 +178,40 @@ def perturb(
     velocity = torch.zeros_like(images)
     non_finite_step = torch.full_like(rows.label, -1)
     longest = int(rows.steps.max()) if len(rows) else 0
+
+    def differentiate(shown: Tensor, mine: Rows) -> tuple[Tensor, Tensor]:
+        return logits_and_gradient(network, shown, mine.label, drive)
+
     for step in range(longest):
         running = ((rows.steps > step) & (non_finite_step < 0)).nonzero()[:, 0]
         if not len(running):
             break
         mine = rows[running]
-        at = perturbation[running]
-        logits, gradient = logits_and_gradient(network, images[running] + at, mine.label, drive)
-        finite = rms(gradient).isfinite() & logits.isfinite().all(1)  # a size that overflows would stop the row unseen
+        state = LoopState(torch.full_like(mine.label, step), perturbation[running], velocity[running])
+        moved, seen = make_step(differentiate, images[running], state, mine, follow_rule)
+        finite = seen.finite
         non_finite_step[running[~finite]] = step
-        follow = follow_rule(logits, at, mine)
         if observe is not None:
-            observe(step, running[finite], at[finite], follow[finite])
-        moved, kept_velocity = advance(torch.full_like(mine.label, step), at, velocity[running], gradient, follow, mine)
-        perturbation[running] = torch.where(per_row(finite, at), moved, at)
-        velocity[running] = kept_velocity
+            observe(step, running[finite], state.perturbation[finite], seen.follow[finite])
+        perturbation[running] = moved.perturbation
+        velocity[running] = moved.velocity
     return LoopResult(perturbation, non_finite_step)
 
 
 def look_at_end(network: Network, images: Tensor, rows: Rows, looped: LoopResult) -> tuple[Tensor, Tensor]:
     """Logits (batch, classes) at image + d, which the loop itself never saw, without any gradient.
 
-    Also returns `non_finite_step` again, int64 (batch,), with T for the rows that met NaN or infinity only here.
+    Also returns `non_finite_step` again, as `non_finite_at_end` completes it.
     """
     with torch.no_grad():
         logits = network(images + looped.perturbation)
+    return logits, non_finite_at_end(logits, rows, looped)
+
+
+def non_finite_at_end(logits: Tensor, rows: Rows, looped: LoopResult) -> Tensor:
+    """`non_finite_step`, int64 (batch,), with T for the rows that met NaN or infinity only in the look at the end."""
     broke_here = ~logits.isfinite().all(1) & (looped.non_finite_step < 0)
-    return logits, torch.where(broke_here, rows.steps, looped.non_finite_step)
+    return torch.where(broke_here, rows.steps, looped.non_finite_step)
 
 
 def require_finite(non_finite_step: Tensor) -> None:

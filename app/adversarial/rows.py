@@ -1,13 +1,15 @@
 """What each row of a batch is asked for. Rows of different requests may share a batch, so every option is per row."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from app.adversarial.batched import Batched
+
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Batched):
     """Per-row options of the loop; every field has shape (batch,) and lives on the images' device.
 
     Attributes:
@@ -43,10 +45,3 @@ class Rows:
             overshoot=fill(overshoot, torch.float32),
             momentum=fill(momentum, torch.float32),
         )
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def __getitem__(self, index: Tensor | slice) -> "Rows":
-        """The rows at `index`, in its order."""
-        return Rows(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
