@@ -58,6 +58,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Of all processes together.")] = None,
     accumulate: Annotated[int | None, typer.Option("--accumulate", help="Parts of a batch, one at a time.")] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Instead of the recipe's.")] = None,
+    attack_size: Annotated[
+        float | None, typer.Option("--attack-size", min=1e-4, max=1, help="Largest RMS of the training attacks.")
+    ] = None,
     weigh: Annotated[
         bool | None, typer.Option("--class-weights/--no-class-weights", help="Weigh rare classes higher.")
     ] = None,
@@ -99,6 +102,10 @@ def train(
     }
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     chosen = replace(RECIPES[recipe], **given)
+    if attack_size is not None:
+        if chosen.attack is None:
+            raise OptionError(f"The recipe {recipe} trains without attacks: leave out --attack-size.")
+        chosen = replace(chosen, attack=replace(chosen.attack, size_rms=attack_size))
     start = None if init is None else read_start(init, chosen.network)
     if start is not None:
         chosen = replace(chosen, network=start.architecture)

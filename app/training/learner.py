@@ -13,6 +13,7 @@ from app.networks.build import build_network
 from app.training.attack import attacked, draw_rows
 from app.training.distributed import ALONE, Processes
 from app.training.losses import WeightAverage, draw_scores, lipschitz_penalty, next_pressure, psi
+from app.training.muon import make_optimizer
 from app.training.recipe import Lipschitz, Recipe
 from app.training.start import Start, begin_from
 from app.training.synchronized_norm import synchronize_batch_norm
@@ -70,13 +71,7 @@ class Learner:
         self.average = WeightAverage(
             self.network, build_network(recipe.network, classes).to(device), recipe.average_decay
         )
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay,
-        )
+        self.optimizer = make_optimizer(self.network, recipe)
         self.pressure = 0.0
         self._recipe, self._classes, self.device, self._processes = recipe, classes, device, processes
         self._class_weights = class_weights
@@ -109,7 +104,7 @@ class Learner:
         weight = 0.0 if options is None else psi(options, self.pressure)
 
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_factor", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         found = torch.zeros(3, device=self.device)
         for turn in range(recipe.accumulate):

@@ -1,7 +1,7 @@
 """Recipes: every number of a training run, frozen, with the paper's symbol beside it where it has one."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 from app.networks.build import Architecture, TorchvisionConfig
 from app.networks.resnet import ResNetConfig
@@ -46,6 +46,23 @@ class Lipschitz:
 
 
 @dataclass(frozen=True)
+class Muon:
+    """How convolutions are moved by Muon (`app.training.muon`); the schedule scales `rate` as it does SGD's.
+
+    Attributes:
+        rate: highest rate; the largest singular values of an update are about this.
+        momentum: Nesterov's.
+        weight_decay: each step shrinks the weights by rate * weight_decay.
+        iterations: towards an orthogonal update.
+    """
+
+    rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 0.01
+    iterations: int = 3
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One way to make a network.
 
@@ -60,6 +77,7 @@ class Recipe:
             falls linearly over the last `cooldown` of the run.
         warmup_steps, cooldown: of the trapezoid; steps, and share of the run.
         momentum, nesterov, weight_decay: of SGD.
+        muon: moves the convolutions in place of SGD, which then has momentum of Nesterov's kind for the rest.
         average_decay: of the exponential moving average of the weights that is kept as the result; 0 for none.
         crop_padding: replicated pixels around an image before a random crop of its own size.
         max_aspect_ratio: an image's width over height is changed by up to this factor, either way; 1 leaves it.
@@ -81,6 +99,7 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 1e-4
+    muon: Muon | None = None
     average_decay: float = 0.0
     crop_padding: int = 4
     max_aspect_ratio: float = 1.0
@@ -92,8 +111,19 @@ class Recipe:
     side: int = 32
 
 
+def _attack(size_rms: float) -> Attack:
+    """Two steps: one step of such a size is overfitted to. Random sizes: ARA integrates over all of them."""
+    return Attack(size_rms=size_rms, steps=2, random_size=True, share=1.0)
+
+
+def _plain(recipe: Recipe) -> Recipe:
+    """The same without what makes a network robust: its twin, for comparison."""
+    network = replace(cast(ResNetConfig, recipe.network), activation="relu")
+    return replace(recipe, network=network, attack=None, lipschitz=None)
+
+
 _PAPER_NETWORK = ResNetConfig(classes=10)
-_OUR_NETWORK = ResNetConfig(
+_SMALL_NETWORK = ResNetConfig(
     classes=10,
     widths=(48, 96, 192),
     blocks=(1, 1, 1),
@@ -102,24 +132,44 @@ _OUR_NETWORK = ResNetConfig(
     stem_pool=2,
     downsample="average",
 )
+_TINY_NETWORK = replace(_SMALL_NETWORK, widths=(32, 64, 128))
+_MEDIUM_NETWORK = replace(_SMALL_NETWORK, widths=(24, 48, 96, 192), blocks=(1, 1, 1, 1), stem_pool=4)
+
+# Rates, decays and Muon as found in short runs; the average forgets sooner where runs are shorter.
+_SMALL = Recipe(
+    _SMALL_NETWORK,
+    epochs=13,
+    schedule="trapezoid",
+    warmup_steps=100,
+    cooldown=0.6,
+    weight_decay=5e-4,
+    muon=Muon(),
+    average_decay=0.999,
+    attack=_attack(0.045),
+    lipschitz=Lipschitz(batch_share=0.125),
+)
+_TINY = replace(_SMALL, network=_TINY_NETWORK, epochs=6, average_decay=0.995, attack=_attack(0.02))
+_MEDIUM = replace(
+    _TINY,
+    network=_MEDIUM_NETWORK,
+    epochs=12,
+    batch_size=64,
+    crop_padding=8,
+    attack=_attack(0.03),
+    class_weights=True,
+    side=128,
+)
 
 RECIPES: dict[str, Recipe] = {
     "standard": Recipe(ResNetConfig(classes=10, activation="relu")),
     "paper-adversarial": Recipe(ResNetConfig(classes=10, activation="relu"), attack=Attack()),
     "paper-robust": Recipe(_PAPER_NETWORK, lipschitz=Lipschitz()),
     "paper-all": Recipe(_PAPER_NETWORK, lipschitz=Lipschitz(), attack=Attack(goal="flip", size_rms=0.1)),
-    "small-robust": Recipe(
-        _OUR_NETWORK,
-        epochs=11.5,
-        schedule="trapezoid",
-        warmup_steps=400,
-        nesterov=True,
-        weight_decay=5e-4,
-        average_decay=0.999,
-        # Two steps: one step of this size is overfitted to. Random sizes: ARA integrates over all of them.
-        attack=Attack(size_rms=0.05, steps=2, random_size=True, share=1.0),
-        lipschitz=Lipschitz(batch_share=0.125),
-    ),
+    "small-robust": _SMALL,
+    "tiny-robust": _TINY,
+    "tiny-plain": _plain(_TINY),
+    "medium-robust": _MEDIUM,
+    "medium-plain": _plain(_MEDIUM),
     "imagenet-robust": Recipe(
         TorchvisionConfig("resnet50"),
         epochs=90,
@@ -132,7 +182,7 @@ RECIPES: dict[str, Recipe] = {
         average_decay=0.9999,
         crop_padding=28,
         # Salman et al. 2020 trained for transfer at L2 3, which is RMS .0077 at 224 pixels.
-        attack=Attack(size_rms=0.01, steps=2, random_size=True, share=1.0),
+        attack=_attack(0.01),
         lipschitz=Lipschitz(target_loss=3.0, batch_share=0.25),
         amp=True,
         side=224,

@@ -70,7 +70,7 @@ def train(
 
     Args:
         recipe: every number of the run.
-        data: images; the last `HELD_OUT_IMAGES` of the training split are kept out and attacked each epoch.
+        data: images; `HELD_OUT_IMAGES` of the training split, drawn by the seed, are kept out and attacked each epoch.
         run: folder for `state.pt`, `log.jsonl` and TensorBoard's; made if missing.
         resume: go on from `state.pt`, which must be there.
         compiled: compile the passes without second derivative: faster, and not equal to the last bit.
@@ -87,7 +87,7 @@ def train(
         NotFinite: the loss or a weight became NaN or infinite; `state.pt` still holds the last good state.
         NotWritten: the disk is full; likewise.
     """
-    learn, held_out = _hold_out(data.train)
+    learn, held_out = _hold_out(data.train, recipe.seed)
     require_fit(recipe, data, len(learn), processes)
     if recipe.class_weights and class_weights is None:
         raise OptionError("The recipe weighs classes: hand in their weights.")
@@ -189,11 +189,12 @@ def _diverged(run: Path, error: NotFinite) -> NotFinite:
     return NotFinite(f"{error}; {kept} with a lower learning rate.")
 
 
-def _hold_out(images: Images) -> tuple[Images, Images]:
+def _hold_out(images: Images, seed: int) -> tuple[Images, Images]:
     if len(images) <= 2 * HELD_OUT_IMAGES:
         return images, images
-    kept = len(images) - HELD_OUT_IMAGES
-    return Images(images.images[:kept], images.labels[:kept]), Images(images.images[kept:], images.labels[kept:])
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    learn, held_out = order[HELD_OUT_IMAGES:].sort().values, order[:HELD_OUT_IMAGES]
+    return Images(images.images[learn], images.labels[learn]), Images(images.images[held_out], images.labels[held_out])
 
 
 @lru_cache(maxsize=1)
