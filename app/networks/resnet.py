@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from app.networks.activations import ACTIVATIONS
 from app.networks.normalize import Normalize
@@ -47,6 +48,26 @@ class ResNetConfig:
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
 
 
+class PooledConv2d(nn.Conv2d):
+    """A convolution at stride 1 with average pooling after it, computed as one strided convolution.
+
+    Both are linear, so one kernel does what both do: the convolution's, spread over the pool's window. The results are
+    equal but for rounding, and the features at full size, the largest of the network, are never computed or kept.
+    """
+
+    def __init__(self, channels: int, features: int, kernel: int, pool: int) -> None:
+        super().__init__(channels, features, kernel, padding=kernel // 2, bias=False)
+        self.pool = pool
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.pool == 1:
+            return super().forward(images)
+        window = self.weight.new_full((1, 1, self.pool, self.pool), 1 / self.pool**2)
+        spread = functional.conv2d(self.weight.flatten(0, 1)[:, None], window, padding=self.pool - 1)
+        both = spread.unflatten(0, self.weight.shape[:2])[:, :, 0]
+        return functional.conv2d(images, both, stride=self.pool, padding=self.padding)
+
+
 class ResidualBlock(nn.Module):
     """x + conv(act(norm(conv(act(norm(x)))))), the sum's left side projected where the shape changes."""
 
@@ -81,10 +102,7 @@ class ResNet(nn.Module):
         super().__init__()
         self.config = config
         self.normalize = Normalize(config.mean, config.std)
-        self.stem = nn.Conv2d(
-            config.channels, config.widths[0], config.stem_kernel, padding=config.stem_kernel // 2, bias=False
-        )
-        self.stem_pool: nn.Module = nn.AvgPool2d(config.stem_pool) if config.stem_pool > 1 else nn.Identity()
+        self.stem = PooledConv2d(config.channels, config.widths[0], config.stem_kernel, config.stem_pool)
         groups: list[nn.Module] = []
         features_in = config.widths[0]
         for group, (features, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
@@ -108,7 +126,7 @@ class ResNet(nn.Module):
                 nn.init.zeros_(module.conv2.weight)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.blocks(self.stem_pool(self.stem(self.normalize(images))))
+        x = self.blocks(self.stem(self.normalize(images)))
         # The mean is written out: global pooling to one pixel, in an operator every compiler differentiates.
         features = self.act(self.norm(x)).mean((2, 3))
         logits: Tensor = self.classifier(features)

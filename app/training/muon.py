@@ -78,7 +78,8 @@ class MuonAndSGD(torch.optim.Optimizer):
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(weight)
         velocity: Tensor = state["momentum_buffer"]
-        return gradient + momentum * velocity.mul_(momentum).add_(gradient)
+        velocity.mul_(momentum).add_(gradient)
+        return gradient + momentum * velocity
 
 
 def orthogonalized(matrix: Tensor, iterations: int) -> Tensor:
@@ -89,7 +90,7 @@ def orthogonalized(matrix: Tensor, iterations: int) -> Tensor:
     """
     rows, columns = matrix.shape
     x = matrix / (matrix.norm() + _TINY_NORM)
-    wide = x if rows <= columns else x.T
+    wide: Tensor = x if rows <= columns else x.T
     for _ in range(iterations):
         gram = wide @ wide.T
         wide = _A * wide + (_B * gram + _C * gram @ gram) @ wide

@@ -148,7 +148,8 @@ _SMALL = Recipe(
     attack=_attack(0.045),
     lipschitz=Lipschitz(batch_share=0.125),
 )
-_TINY = replace(_SMALL, network=_TINY_NETWORK, epochs=6, average_decay=0.995, attack=_attack(0.02))
+# Without the regularizer: its target loss is for ten classes, and of two no network's loss comes near it.
+_TINY = replace(_SMALL, network=_TINY_NETWORK, epochs=6, average_decay=0.995, attack=_attack(0.02), lipschitz=None)
 _MEDIUM = replace(
     _TINY,
     network=_MEDIUM_NETWORK,

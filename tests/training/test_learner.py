@@ -14,7 +14,9 @@ from app.training.losses import lipschitz_penalty
 from app.training.recipe import Lipschitz, Recipe
 from tests.training.toy import NETWORK, RECIPE, toy_images
 
-PLAIN = replace(RECIPE, attack=None, lipschitz=None, average_decay=0.0, momentum=0.0, weight_decay=0.0, batch_size=16)
+PLAIN = replace(
+    RECIPE, muon=None, attack=None, lipschitz=None, average_decay=0.0, momentum=0.0, weight_decay=0.0, batch_size=16
+)
 WEIGHTS = torch.tensor([0.5, 2.0])
 
 

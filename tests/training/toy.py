@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.networks.resnet import ResNetConfig
 from app.training.data import DataSet, Images
-from app.training.recipe import Attack, Lipschitz, Recipe
+from app.training.recipe import Attack, Lipschitz, Muon, Recipe
 from app.training.train import train
 
 NETWORK = ResNetConfig(classes=2, channels=1, widths=(4, 8), blocks=(1, 1), mean=(0.5,), std=(0.25,))
@@ -20,6 +20,7 @@ RECIPE = Recipe(
     epochs=2,
     batch_size=16,
     learning_rate=0.05,
+    muon=Muon(),
     average_decay=0.9,
     crop_padding=1,
     attack=Attack(size_rms=0.01, steps=2, random_size=True),
