@@ -1,4 +1,4 @@
-"""Frozen dataclasses of tensors that all have one entry a row: picked, joined and moved together."""
+"""Frozen dataclasses of tensors that all have one entry a row: picked, written, joined and moved together."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -17,6 +17,11 @@ class Batched:
     def __getitem__(self, index: Tensor | slice) -> Self:
         """The rows at `index`, in its order."""
         return type(self)(**{name: value[index] for name, value in self._values().items()})
+
+    def __setitem__(self, index: Tensor | slice, rows: Self) -> None:
+        """Write over the rows at `index`, in its order."""
+        for name, value in self._values().items():
+            value[index] = getattr(rows, name)
 
     def to(self, device: torch.device) -> Self:
         """The same on that device."""

@@ -34,6 +34,13 @@ def test_rows_are_picked_in_the_order_asked_for() -> None:
     assert len(picked) == 2
 
 
+def test_rows_are_written_where_they_belong() -> None:
+    rows = outer(1, 2, 3)
+    rows[torch.tensor([2, 0])] = outer(8, 9)
+    assert rows.picture.tolist() == [[9, 9], [2, 2], [8, 8]]
+    assert rows.inner.number.tolist() == [9, 2, 8]
+
+
 def test_parts_are_joined_in_their_order() -> None:
     joined = Outer.joined([outer(3), outer(1, 2)])
     assert joined.picture.tolist() == [[3, 3], [1, 1], [2, 2]]
