@@ -64,7 +64,7 @@ class PooledConv2d(nn.Conv2d):
             return super().forward(images)
         window = self.weight.new_full((1, 1, self.pool, self.pool), 1 / self.pool**2)
         spread = functional.conv2d(self.weight.flatten(0, 1)[:, None], window, padding=self.pool - 1)
-        both = spread.unflatten(0, self.weight.shape[:2])[:, :, 0]
+        both = spread.view(*self.weight.shape[:2], *spread.shape[2:])
         return functional.conv2d(images, both, stride=self.pool, padding=self.padding)
 
 

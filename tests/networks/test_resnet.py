@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.networks.resnet import ResNet, ResNetConfig, count_parameters, freeze
+from app.networks.resnet import PooledConv2d, ResNet, ResNetConfig, count_parameters, freeze
 from tests.networks.small import CONFIG, images, small_network
 
 
@@ -67,3 +67,12 @@ def test_freeze_leaves_evaluation_mode_and_no_gradient_on_weights() -> None:
 def test_a_config_that_does_not_hold_says_so(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         ResNetConfig(classes=3, **wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(("kernel", "pool"), [(3, 1), (5, 2), (3, 4)])
+def test_the_stem_is_its_convolution_and_then_its_pooling(kernel: int, pool: int) -> None:
+    """At a size that the pool does not divide, too."""
+    stem = PooledConv2d(2, 3, kernel, pool)
+    images = torch.rand(2, 2, 13, 16, generator=torch.Generator().manual_seed(0))
+    apart = nn.functional.avg_pool2d(nn.functional.conv2d(images, stem.weight, padding=kernel // 2), pool)
+    torch.testing.assert_close(stem(images), apart, rtol=1e-5, atol=1e-6)
