@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import re
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +11,7 @@ import typer
 from rich.table import Table
 
 from app.adversarial.sizes import l2_per_rms
-from app.cli.common import console, progress_bar, read_settings
+from app.cli.common import console, progress_bar, read_settings, typed_command
 from app.errors import DataError, OptionError
 from app.networks.checkpoint import load_checkpoint
 from app.networks.description import ModelDescription
@@ -106,7 +103,7 @@ def evaluate(
     plan = Plan(min(images, len(test)), steps, restarts, _sizes(sizes), effort, judge_rho, batch_size, seed)
     ledger = Ledger(resume, ledger_options(test, plan))
     measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)}
-    scores = {**scores_of(measured[ours.name].measures), "command": _command()}
+    scores = {**scores_of(measured[ours.name].measures), "command": typed_command()}
     if others:
         scores |= _beside(ours, measured)
     for name, found in measured.items():
@@ -215,12 +212,6 @@ def _measure(subject: Subject, test: Images, plan: Plan, ledger: Ledger, judge: 
             bar.update(tasks[what], completed=done)
 
         return measure(subject, test, plan, ledger, judge=judge, report=show)
-
-
-def _command() -> str:
-    """What was typed; of a file elsewhere its name, because cards travel."""
-    words = (re.sub(r"(^|=)(/|\.\./|~/).*/", r"\1", word) for word in sys.argv[1:])
-    return shlex.join(["aex", *words])
 
 
 def _write_json(file: Path, written: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""aex models: list, show, import."""
+"""aex models: list, show, import, describe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from rich.table import Table
 from app.cli.common import ModelsFolder, console, read_settings
 from app.errors import OptionError
 from app.networks.build import IMAGENET_MEAN, IMAGENET_STD
+from app.networks.card import PICTURES
 from app.networks.importing import PAPER_RHO, ImportOptions
 from app.service import models as installed
 
@@ -27,7 +28,7 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
         ) from None
 
 
-cli = typer.Typer(help="The models of this installation: list, show, import.", no_args_is_help=True)
+cli = typer.Typer(help="The models of this installation: list, show, import, describe.", no_args_is_help=True)
 
 
 @cli.command("list")
@@ -96,3 +97,29 @@ def import_(
     )
     folder = installed.import_model(file, read_settings(models).models_dir, name, options, force=force)
     console.print(f"written to {folder}; nothing was measured of it yet")
+
+
+@cli.command("describe")
+def describe(
+    name: Annotated[str, typer.Argument(help="Name of a model.")],
+    source: Annotated[str | None, typer.Option("--source", help="Where it comes from, and its data's licence.")] = None,
+    intended_use: Annotated[str | None, typer.Option("--intended-use", help="What it may be relied on for.")] = None,
+    known_failures: Annotated[str | None, typer.Option("--known-failures", help="Where it is known to fail.")] = None,
+    picture: Annotated[
+        list[Path] | None, typer.Option("--picture", help=f"For the card: {', '.join(PICTURES)}; repeatable.")
+    ] = None,
+    models: ModelsFolder = None,
+) -> None:
+    """Write into a model's card what no measurement says. What is not given stays.
+
+    Example: aex models describe cifar10 --intended-use "Trying the server out." --picture out/explanations.png
+    """
+    folder = installed.describe_model(
+        read_settings(models).models_dir,
+        name,
+        source=source,
+        intended_use=intended_use,
+        known_failures=known_failures,
+        pictures=picture or (),
+    )
+    console.print(f"written to {folder / 'CARD.md'}")

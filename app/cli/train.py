@@ -8,7 +8,7 @@ import torch
 import typer
 from torch import nn
 
-from app.cli.common import DeviceName, console, progress_bar, read_settings
+from app.cli.common import DeviceName, console, progress_bar, read_settings, typed_command
 from app.cli.data_report import data_tables
 from app.errors import OptionError
 from app.images.fit import Fit
@@ -126,7 +126,18 @@ def train(
             trained = _train(chosen, found, folder, start, place, processes, resume=resume, compiled=compiled)
             if processes.is_first:
                 began = "random weights" if init is None else f"the weights of {init.name}"
-                export(trained, recipe, chosen, found, folder, out, source=source, began=began, fit=cast(Fit, fit))
+                export(
+                    trained,
+                    recipe,
+                    chosen,
+                    found,
+                    folder,
+                    out,
+                    source=source,
+                    command=typed_command(),
+                    began=began,
+                    fit=cast(Fit, fit),
+                )
                 console.print(f"written to {out}; measure it with: aex evaluate {out} --data {data}")
 
 

@@ -1,18 +1,36 @@
 """CARD.md: what is known of a model, and what is not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from app.networks.build import TorchvisionConfig
 from app.networks.description import ModelDescription
 from app.networks.scores import in_markdown, score_tables
 
+PICTURES = {
+    "explanations.png": "What it sees: test images beside what would make them more of a class.",
+    "accuracy.png": "Accuracy against the size of the attack, with the area that worst-case ARA measures shaded.",
+    "trade_off.png": "Accuracy and robustness of networks trained like this one, by the size of the training attacks.",
+    "training.png": "Accuracy and robustness on images held out of training, by the hours it had been trained.",
+}
+"""Pictures that may stand beside a card, and what is said of each."""
+
 _SHOWN_CLASSES = 20
-_UNKNOWN_SOURCE = "Nothing is written down about where it comes from."
+_UNKNOWN = {
+    "source": "Nothing is written down about where it comes from.",
+    "intended_use": "Not written down.",
+    "known_failures": "None are written down, which does not mean that there are none.",
+}
 
 
-def write_card(name: str, description: ModelDescription) -> str:
-    """A short card in Markdown; says of what is not known that it is not."""
+def write_card(name: str, description: ModelDescription, pictures: Collection[str] = ()) -> str:
+    """A card in Markdown; says of what is not known that it is not.
+
+    Args:
+        name: of the model.
+        description: what is known.
+        pictures: those of `PICTURES` that stand beside it.
+    """
     size, defaults = description.input, description.explanation
     classes = ", ".join(description.classes[:_SHOWN_CLASSES])
     more = len(description.classes) - _SHOWN_CLASSES
@@ -25,7 +43,11 @@ def write_card(name: str, description: ModelDescription) -> str:
         f" {classes}{f' and {more} more' if more > 0 else ''}.",
         f"Images of another shape are fitted by `{size.fit}`. Explanations have RMS {defaults.rho:g} unless asked"
         f" otherwise, and their colour bar ends at {defaults.scale:g}.",
-        f"## Source\n\n{description.source or _UNKNOWN_SOURCE}",
+        *(f"![{caption}]({file})\n\n{caption}" for file, caption in PICTURES.items() if file in pictures),
+        *(
+            f"## {part.replace('_', ' ').capitalize()}\n\n{getattr(description, part) or unknown}"
+            for part, unknown in _UNKNOWN.items()
+        ),
         f"## Training\n\n{trained}",
         f"## Measured\n\n{measured}",
     )

@@ -1,4 +1,4 @@
-"""models/NAME/: weights.safetensors, model.json and CARD.md. Read whole and checked, written whole or not at all."""
+"""models/NAME/: weights, model.json, CARD.md and its pictures. Read whole and checked, written whole or not at all."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.errors import CheckpointError, ChecksumMismatch
-from app.networks.card import write_card
+from app.networks.card import PICTURES, write_card
 from app.networks.description import ModelDescription, as_text, from_json, require_valid
 from app.networks.fields import read_json
 from app.networks.fit_weights import build_with_weights
@@ -73,15 +73,16 @@ def load_checkpoint(folder: Path, device: torch.device | str) -> Checkpoint:
     return Checkpoint(network, description, sha256, folder, place)
 
 
-def save_checkpoint(folder: Path, network: nn.Module, description: ModelDescription, card: str | None = None) -> None:
+def save_checkpoint(
+    folder: Path, network: nn.Module, description: ModelDescription, pictures: Mapping[str, bytes] | None = None
+) -> None:
     """Write a model folder, or replace one: a crash leaves the old one or the new one, never a mixture.
 
     Args:
         folder: models/NAME.
         network: its state dict is what is kept.
         description: checked as when it is read.
-        card: text of CARD.md; without it the card that is there stays, and where there is none one is written that
-            says what the description says.
+        pictures: PNG files by their names in `app.networks.card.PICTURES`; None keeps those that are there.
 
     Raises:
         CheckpointError: the description does not hold, or the folder is there and is no model's.
@@ -92,17 +93,24 @@ def save_checkpoint(folder: Path, network: nn.Module, description: ModelDescript
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     weights = save(state)
     sha256 = hashlib.sha256(weights).hexdigest()
-    if card is None and (folder / CARD).is_file():
-        card = (folder / CARD).read_text("utf-8")
+    if pictures is None:
+        pictures = read_pictures(folder)
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
     beside.mkdir(parents=True)
     try:
         _write(beside / WEIGHTS, weights)
         _write(beside / DESCRIPTION, as_text(description, sha256))
-        _write(beside / CARD, (card or write_card(folder.name, description)).encode())
+        _write(beside / CARD, write_card(folder.name, description, pictures).encode())
+        for name, png in pictures.items():
+            _write(beside / name, png)
         _put_in_place(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_pictures(folder: Path) -> dict[str, bytes]:
+    """The card's pictures in a model folder, by name."""
+    return {name: (folder / name).read_bytes() for name in PICTURES if (folder / name).is_file()}
 
 
 def try_once(network: nn.Module, description: ModelDescription, device: torch.device, file: Path) -> None:
@@ -148,7 +156,7 @@ def _require_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is a file; a model is a folder of its own.")
-    others = sorted({file.name for file in folder.iterdir()} - {WEIGHTS, DESCRIPTION, CARD})
+    others = sorted({file.name for file in folder.iterdir()} - {WEIGHTS, DESCRIPTION, CARD, *PICTURES})
     if others:
         raise CheckpointError(
             f"{folder} has {others[0]!r} in it, which is no part of a model and would be lost;"

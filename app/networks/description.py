@@ -17,7 +17,7 @@ Fit = Literal["stretch", "letterbox", "center_crop"]
 MAX_SIDE_PIXELS = 2048
 MAX_CLASSES = 100_000
 MAX_CLASS_NAME = 200
-MAX_SOURCE = 10_000
+MAX_PARAGRAPH = 10_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class ModelDescription:
         training: the recipe it was trained with, as plain JSON; None where it is not known.
         scores: what was measured of it, as plain JSON; empty where nothing was.
         source: a paragraph on where the weights come from and under which licence; empty where it is not known.
+        intended_use, known_failures: paragraphs; empty where nothing is written down.
     """
 
     architecture: Architecture
@@ -59,6 +60,8 @@ class ModelDescription:
     training: Mapping[str, object] | None
     scores: Mapping[str, object]
     source: str = ""
+    intended_use: str = ""
+    known_failures: str = ""
 
 
 def as_text(description: ModelDescription, weights_sha256: str) -> bytes:
@@ -82,6 +85,8 @@ def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, ob
         "training": None if description.training is None else dict(description.training),
         "scores": dict(description.scores),
         "source": description.source,
+        "intended_use": description.intended_use,
+        "known_failures": description.known_failures,
         "weights_sha256": weights_sha256,
     }
 
@@ -104,7 +109,9 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
         explanation=_explanation(fields.nested("explanation")),
         training=_training(fields),
         scores=fields.plain("scores"),
-        source=fields.text("source", f"text of at most {MAX_SOURCE}", lambda text: len(text) <= MAX_SOURCE),
+        source=_paragraph(fields, "source"),
+        intended_use=_paragraph(fields, "intended_use") if fields.has("intended_use") else "",
+        known_failures=_paragraph(fields, "known_failures") if fields.has("known_failures") else "",
     )
     sha256 = fields.text("weights_sha256", "64 hexadecimal digits", _is_sha256)
     fields.done()
@@ -206,6 +213,10 @@ def _training(fields: Fields) -> dict[str, object] | None:
     if recipe is not None and not isinstance(recipe, dict):
         fields.fail("training", recipe, "an object or null")
     return recipe
+
+
+def _paragraph(fields: Fields, name: str) -> str:
+    return fields.text(name, f"text of at most {MAX_PARAGRAPH} characters", lambda text: len(text) <= MAX_PARAGRAPH)
 
 
 def _is_sha256(text: str) -> bool:

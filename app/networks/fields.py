@@ -61,6 +61,10 @@ class Fields:
             raise CheckpointError(f"{self._file}: {f'{self._where}.{name}'.strip('.')} is missing; it must be {right}.")
         return self._left.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the member is there, and was not taken."""
+        return name in self._left
+
     def whole(self, name: str, lowest: int, highest: int) -> int:
         right = f"a whole number from {lowest} to {highest}"
         value = self.take(name, right)

@@ -1,16 +1,18 @@
-"""What `aex models` does: list, show and import the folders under models/."""
+"""What `aex models` does: list, show, import and describe the folders under models/."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.errors import CheckpointError, UnknownModel
-from app.networks.card import write_card
-from app.networks.checkpoint import CARD, read_description, save_checkpoint
+from app.networks.card import PICTURES
+from app.networks.checkpoint import CARD, load_checkpoint, read_description, read_pictures, save_checkpoint
 from app.networks.description import MAX_CLASS_NAME, ModelDescription, is_class_name
 from app.networks.importing import ImportOptions, import_network
 from app.service.catalogue import NAME_RULE, is_model_name, model_folders
 
 _MAX_CLASSES_BYTES = 8 * 2**20
+_MAX_PICTURE_BYTES = 2 * 2**20
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ListedModel:
 class ShownModel:
     """One model: `card` is the text of its CARD.md, empty without one."""
 
+    folder: Path
     name: str
     description: ModelDescription
     weights_sha256: str
@@ -55,7 +58,7 @@ def show_model(models: Path, name: str) -> ShownModel:
         raise UnknownModel(f"There is no model {name} in {models}; there are: {', '.join(folders) or 'none'}.")
     description, sha256 = read_description(folders[name])
     card = folders[name] / CARD
-    return ShownModel(name, description, sha256, card.read_text("utf-8") if card.is_file() else "")
+    return ShownModel(folders[name], name, description, sha256, card.read_text("utf-8") if card.is_file() else "")
 
 
 def import_model(file: Path, models: Path, name: str, options: ImportOptions, *, force: bool = False) -> Path:
@@ -70,8 +73,45 @@ def import_model(file: Path, models: Path, name: str, options: ImportOptions, *,
     if folder.exists() and not force:
         raise CheckpointError(f"{folder} is there already; choose another --name, or replace it with --force.")
     imported = import_network(file, options)
-    save_checkpoint(folder, imported.network, imported.description, write_card(name, imported.description))
+    save_checkpoint(folder, imported.network, imported.description, pictures={})
     return folder
+
+
+def describe_model(
+    models: Path,
+    name: str,
+    *,
+    source: str | None = None,
+    intended_use: str | None = None,
+    known_failures: str | None = None,
+    pictures: Sequence[Path] = (),
+) -> Path:
+    """Write these paragraphs and pictures into a model's description and card; what is None stays. Returns its folder.
+
+    Raises:
+        UnknownModel: there is none of that name.
+        CheckpointError: a picture has a name that no card shows, cannot be read, is too large or no PNG.
+    """
+    folder = show_model(models, name).folder
+    checkpoint = load_checkpoint(folder, "cpu")
+    said = {"source": source, "intended_use": intended_use, "known_failures": known_failures}
+    written = {part: text for part, text in said.items() if text is not None}
+    kept = read_pictures(folder) | {file.name: _read_picture(file) for file in pictures}
+    save_checkpoint(folder, checkpoint.network, replace(checkpoint.description, **written), kept)  # type: ignore[arg-type]  # texts alone
+    return folder
+
+
+def _read_picture(file: Path) -> bytes:
+    if file.name not in PICTURES:
+        raise CheckpointError(f"A card shows no {file.name}; call it one of {', '.join(PICTURES)}.")
+    try:
+        with file.open("rb") as stream:
+            png = stream.read(_MAX_PICTURE_BYTES + 1)
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from None
+    if len(png) > _MAX_PICTURE_BYTES or not png.startswith(b"\x89PNG\r\n"):
+        raise CheckpointError(f"{file} must be a PNG of at most {_MAX_PICTURE_BYTES // 2**20} MiB.")
+    return png
 
 
 def read_classes(file: Path) -> tuple[str, ...]:

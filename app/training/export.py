@@ -10,7 +10,6 @@ from torch import nn
 
 from app.adversarial.explain import PAPER_RHO
 from app.errors import NotWritten
-from app.networks.card import write_card
 from app.networks.checkpoint import Checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, Fit, InputDescription, ModelDescription
 from app.training.data import DataSet
@@ -28,6 +27,7 @@ def export(
     folder: Path,
     *,
     source: str,
+    command: str,
     began: str = "random weights",
     fit: Fit = "stretch",
 ) -> None:
@@ -41,6 +41,7 @@ def export(
         run: folder of the run; its log says how long it took.
         folder: models/NAME.
         source: sentences on where the images come from and under which licence.
+        command: what makes this network again.
         began: what training started from.
         fit: how images of another shape were fitted, and so will be.
 
@@ -53,12 +54,12 @@ def export(
         classes=data.classes,
         input=InputDescription(height=height, width=width, channels=channels, fit=fit),
         explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
-        training={"recipe": name, **_plain(asdict(recipe)), **_effort(run)},
+        training={"command": command, "recipe": name, **_plain(asdict(recipe)), **_effort(run)},
         scores={},
-        source=f"Trained from {began} by `aex train {name}`. {source}".strip(),
+        source=f"Trained from {began} by `{command}`. {source}".strip(),
     )
     try:
-        save_checkpoint(folder, network, description, write_card(folder.name, description))
+        save_checkpoint(folder, network, description, pictures={})
     except OSError as error:
         raise NotWritten(
             f"{folder} cannot be written: {error.strerror}. Make room, and run the same with --resume:"
@@ -69,7 +70,7 @@ def export(
 def record_measures(folder: Path, checkpoint: Checkpoint, scores: Mapping[str, object]) -> None:
     """Write what was measured into model.json, and CARD.md anew from it."""
     description = replace(checkpoint.description, scores=scores)
-    save_checkpoint(folder, checkpoint.network, description, write_card(folder.name, description))
+    save_checkpoint(folder, checkpoint.network, description)
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, object]:

@@ -146,12 +146,13 @@ def test_a_description_that_could_not_be_read_is_not_saved(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_saving_again_replaces_the_model_and_keeps_its_card(folder: Path) -> None:
-    (folder / "CARD.md").write_text("Written by hand.")
+def test_saving_again_replaces_the_model_and_keeps_its_pictures(folder: Path) -> None:
+    (folder / "accuracy.png").write_bytes(b"a picture")
     other = small_network(seed=1)
     save_checkpoint(folder, other, small_description())
     assert torch.equal(load_checkpoint(folder, "cpu").network(images(other)), other(images(other)))
-    assert (folder / "CARD.md").read_text() == "Written by hand."
+    assert (folder / "accuracy.png").read_bytes() == b"a picture"
+    assert "](accuracy.png)" in (folder / "CARD.md").read_text()
     assert [file.name for file in folder.parent.iterdir()] == ["small"]
 
 

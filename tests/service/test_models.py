@@ -1,5 +1,6 @@
 """Listing, showing and importing model folders."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 from app.errors import CheckpointError, UnknownModel
 from app.networks.checkpoint import load_checkpoint, save_checkpoint
 from app.networks.importing import ImportOptions
-from app.service.models import import_model, list_models, read_classes, show_model
+from app.service.models import describe_model, import_model, list_models, read_classes, show_model
 from tests.networks.small import CLASSES, authors_tensors, images, small_description, small_network
 
 OPTIONS = ImportOptions(classes=CLASSES, input_size=8)
@@ -58,7 +59,8 @@ def test_models_are_listed_with_what_is_wrong_with_them(tmp_path: Path) -> None:
 
 
 def test_a_model_is_shown_with_its_card(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "a", small_network(), small_description(), "# Mine\n")
+    save_checkpoint(tmp_path / "a", small_network(), small_description())
+    (tmp_path / "a" / "CARD.md").write_text("# Mine\n")
     shown = show_model(tmp_path, "a")
     assert (shown.name, shown.card, shown.description) == ("a", "# Mine\n", small_description())
     assert shown.weights_sha256 == load_checkpoint(tmp_path / "a", "cpu").weights_sha256
@@ -87,3 +89,33 @@ def test_a_file_that_lists_no_classes_is_refused(tmp_path: Path, content: bytes,
     (tmp_path / "classes.txt").write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
         read_classes(tmp_path / "classes.txt")
+
+
+def test_what_is_described_stands_in_the_card_and_the_rest_stays(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a", small_network(), replace(small_description(), source="From a test."))
+    picture = tmp_path / "explanations.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    describe_model(tmp_path, "a", intended_use="Tests.", pictures=[picture])
+    describe_model(tmp_path, "a", known_failures="All but tests.")
+    shown = show_model(tmp_path, "a")
+    assert (shown.description.source, shown.description.intended_use) == ("From a test.", "Tests.")
+    assert "## Intended use\n\nTests." in shown.card
+    assert "## Known failures\n\nAll but tests." in shown.card
+    assert "](explanations.png)" in shown.card
+    assert (tmp_path / "a" / "explanations.png").read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("mine.png", b"\x89PNG\r\n", "A card shows no mine.png; call it one of explanations.png"),
+        ("accuracy.png", b"GIF89a", "must be a PNG of at most 2 MiB"),
+        ("accuracy.png", None, "cannot be read: No such file"),
+    ],
+)
+def test_other_pictures_are_refused(tmp_path: Path, name: str, content: bytes | None, says: str) -> None:
+    save_checkpoint(tmp_path / "a", small_network(), small_description())
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=says):
+        describe_model(tmp_path, "a", pictures=[tmp_path / name])
