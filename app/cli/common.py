@@ -1,5 +1,8 @@
 """What several commands share: reading images, opening an explainer, a progress bar."""
 
+import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +34,12 @@ def read_settings(models: Path | None = None, device: str | None = None) -> Sett
     settings = Settings(**{name: value for name, value in said.items() if value is not None})
     torch.set_num_threads(settings.thread_count())
     return settings
+
+
+def typed_command() -> str:
+    """What was typed; of a file elsewhere its name, because cards travel."""
+    words = (re.sub(r"(^|=)(/|\.\./|~/).*/", r"\1", word) for word in sys.argv[1:])
+    return shlex.join(["aex", *words])
 
 
 @contextmanager
