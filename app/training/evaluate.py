@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from app.adversarial.explain import PAPER_RHO
+from app.adversarial.loop import Network
 from app.adversarial.sizes import l2_per_rms
 from app.training.data import Images
 from app.training.measures.areas import Areas, SmallestChanges, areas, ratio_of_areas, smallest_changes
@@ -30,6 +31,9 @@ from app.training.measures.explanations import (
 )
 from app.training.measures.fixed_sizes import Effort, RobustAccuracy, attack_at_sizes, robust_accuracies
 from app.training.measures.ledger import Ledger
+
+PARTS = ("attack", "btr", "worst_case", "fixed_sizes", "explanations")
+"""What a plan may leave out; the attack, which is the paper's, is part of the worst case and never left out."""
 
 AUTHORS_SEED = 1776  # the authors' test images are the first of this permutation
 
@@ -51,6 +55,7 @@ class Plan:
         readability_rho: RMS of the explanations shown to a judge.
         batch_size: images at a time.
         seed: of the choice of images and of everything random.
+        parts: of `PARTS`, what is measured besides accuracy.
     """
 
     images: int = 200
@@ -61,6 +66,7 @@ class Plan:
     readability_rho: float = READABILITY_RHO
     batch_size: int = 50
     seed: int = AUTHORS_SEED
+    parts: tuple[str, ...] = PARTS
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Subject:
     Attributes:
         name: for people.
         network: images in [0, 1] to logits, frozen and in evaluation mode.
+        fast: the same for the loop, where something faster than the network stands in for it.
         key: of its weights, such as their SHA-256.
         classes: their names.
         rho: RMS of its explanations.
@@ -80,6 +87,12 @@ class Subject:
     key: str
     classes: tuple[str, ...]
     rho: float = PAPER_RHO
+    fast: Network | None = None
+
+    @property
+    def climbed(self) -> Network:
+        """What the loop climbs."""
+        return self.fast or self.network
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ class Measures:
     classification: Classification
     areas: Areas
     robust_accuracy: tuple[RobustAccuracy, ...]
-    explanations: ExplanationMeasures
+    explanations: ExplanationMeasures | None
     readability: Readability | None
     plan: Plan
 
@@ -157,9 +170,11 @@ def evaluate(
     batches = _Batches(subject, test, plan, ledger, report)
     probabilities = batches.run("classifying", torch.arange(len(test)), _classify)
     changes = SmallestChanges(**batches.run("attacking", chosen, _find_smallest))
-    fixed = batches.run("attacking at fixed sizes", chosen, _attack_at_sizes) if plan.sizes_rms else None
-    explained = batches.run("explaining", chosen, _explain)
-    read = None
+    fixed = explained = read = None
+    if "fixed_sizes" in plan.parts and plan.sizes_rms:
+        fixed = batches.run("attacking at fixed sizes", chosen, _attack_at_sizes)
+    if "explanations" in plan.parts:
+        explained = batches.run("explaining", chosen, _explain)
     if judge is not None:
         shown = batches.run(f"showing to {judge.key}", chosen, _show_to(judge), "showing to the judge")
         read = readability(shown, judge.name, plan.readability_rho)
@@ -168,7 +183,7 @@ def evaluate(
         classification=classification(probabilities["probabilities"], test.labels, subject.classes),
         areas=areas(changes, classes, per_rms, steps=plan.steps, restarts=plan.restarts, seed=plan.seed),
         robust_accuracy=robust_accuracies(fixed["standing"], plan.sizes_rms, per_rms) if fixed else (),
-        explanations=explanation_measures(explained, subject.rho),
+        explanations=explanation_measures(explained, subject.rho) if explained else None,
         readability=read,
         plan=plan,
     )
@@ -196,13 +211,14 @@ def _headlines(measures: Measures) -> dict[str, object]:
     found: dict[str, object] = {"accuracy": measures.classification.accuracy}
     if of_two is not None:
         found |= {"AUROC": of_two.auroc, "sensitivity": of_two.sensitivity, "specificity": of_two.specificity}
-    found |= {
-        "expected calibration error": measures.classification.expected_calibration_error,
+    of_attacks = {
         "attack ARA": of_areas.attack_ara,
         "BTR ARA": of_areas.btr_ara,
         "worst-case ARA": of_areas.worst_case_ara,
         "worst-case ARA, L2": of_areas.worst_case_ara_l2,
     }
+    found["expected calibration error"] = measures.classification.expected_calibration_error
+    found |= {name: area for name, area in of_attacks.items() if area is not None}
     for point in measures.robust_accuracy:
         found[f"robust accuracy at RMS {point.rms:g}, L2 {point.l2:.3g}"] = point.standing
     if read is not None:
@@ -267,8 +283,18 @@ def _classify(
 def _find_smallest(
     subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator
 ) -> dict[str, Tensor]:
-    found = smallest_changes(subject.network, images, label, steps=plan.steps, restarts=plan.restarts, random=random)
-    return {part.name: getattr(found, part.name) for part in fields(found)}
+    found = smallest_changes(
+        subject.climbed,
+        images,
+        label,
+        steps=plan.steps,
+        restarts=plan.restarts,
+        random=random,
+        btr="btr" in plan.parts,
+        worst_case="worst_case" in plan.parts,
+    )
+    sizes = {part.name: getattr(found, part.name) for part in fields(found)}
+    return {name: size for name, size in sizes.items() if size is not None}
 
 
 def _attack_at_sizes(
@@ -279,12 +305,12 @@ def _attack_at_sizes(
 
 def _explain(subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator) -> dict[str, Tensor]:
     del plan, random
-    return explain_both_ways(subject.network, images, label, subject.rho)
+    return explain_both_ways(subject.climbed, images, label, subject.rho)
 
 
 def _show_to(judge: Subject) -> _Measure:
     def show(subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator) -> dict[str, Tensor]:
         del label, random
-        return read_by_stranger(subject.network, judge.network, images, plan.readability_rho)
+        return read_by_stranger(subject.climbed, judge.network, images, plan.readability_rho)
 
     return show

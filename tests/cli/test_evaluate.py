@@ -64,6 +64,18 @@ def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path
     assert "| measure | ours | theirs |" in card
 
 
+def test_only_what_was_asked_for_is_measured(data: Path, tmp_path: Path) -> None:
+    words = (model(tmp_path / "ours", 0), "--data", data, *QUICK, "--json", tmp_path / "run.json", "--only", "attack")
+    out = aex_evaluate(*words, "--step", "openvino")
+    written = json.loads((tmp_path / "run.json").read_text())
+    assert written["areas"]["attack_ara"]["value"] > 0
+    assert (written["areas"]["worst_case_ara"], written["explanations"], written["robust_accuracy"]) == (None, None, [])
+    assert "worst case ara" not in out
+    by_openvino = written["areas"]["attack_ara"]["value"]
+    aex_evaluate(*words)
+    assert json.loads((tmp_path / "run.json").read_text())["areas"]["attack_ara"]["value"] == pytest.approx(by_openvino)
+
+
 def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) -> None:
     words = (model(tmp_path / "ours", 0), "--data", data, *QUICK, *FAST, "--resume", tmp_path / "run")
     assert aex_evaluate(*words) == aex_evaluate(*words)
@@ -82,6 +94,7 @@ def test_the_command_in_a_card_names_no_folder_outside(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--only", "attack,btrs"), "--only has 'btrs'; it may name attack, btr, worst_case"),
         (("--sizes", "0.1,large"), "--sizes is"),
         (("--sizes", "2"), "up to 1"),
         (("--record",), "aex models import"),

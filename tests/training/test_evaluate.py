@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from app.errors import DataError
 from app.training.data import Images
 from app.training.evaluate import Evaluation, Plan, Subject, as_plain, compare, evaluate, ledger_options
+from app.training.measures.areas import worst_found
 from app.training.measures.fixed_sizes import Effort
 from app.training.measures.ledger import Ledger
 from tests.training.toy import toy_images
@@ -69,7 +70,7 @@ def test_smallest_changes_are_the_distance_to_the_plane_between_the_halves(
     images = test_split.floats(chosen)
     # The logits meet where the halves' means do: each half moves by half their distance, which is the RMS.
     distance = (images[:, :, :4].mean((1, 2, 3)) - images[:, :, 4:].mean((1, 2, 3))).abs() / 2
-    assert torch.allclose(evaluation.changes.worst_case_rms, distance, rtol=0.05)
+    assert torch.allclose(worst_found(evaluation.changes)[0], distance, rtol=0.05)
 
 
 def test_an_area_of_never_flipped_images_is_said_to_be_one(test_split: Images) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from app.adversarial.explain import explain, paper_rows
+from app.adversarial.loop import Network
 from app.training.measures.estimates import Estimate, share_of
 
 READABILITY_RHO = 0.075
@@ -48,7 +49,7 @@ class Readability:
     read_after: Estimate
 
 
-def explain_both_ways(network: nn.Module, images: Tensor, label: Tensor, rho: float) -> dict[str, Tensor]:
+def explain_both_ways(network: Network, images: Tensor, label: Tensor, rho: float) -> dict[str, Tensor]:
     """For the true class and the runner-up of each image: gains by g_explain+ and g_explain-, and which settled.
 
     Returns `raised_by` and `lowered_by`, float (batch, 2), and `settled`, bool (batch, 4).
@@ -76,7 +77,7 @@ def explanation_measures(found: dict[str, Tensor], rho: float) -> ExplanationMea
     )
 
 
-def read_by_stranger(network: nn.Module, judge: nn.Module, images: Tensor, rho: float) -> dict[str, Tensor]:
+def read_by_stranger(network: Network, judge: Network, images: Tensor, rho: float) -> dict[str, Tensor]:
     """Whether the judge reads the runner-up `before` and `after` g_explain+, clamped and rounded to 8 bits.
 
     Args:
@@ -100,7 +101,7 @@ def readability(found: dict[str, Tensor], judge: str, rho: float) -> Readability
     return Readability(judge, len(found["after"]), rho, share_of(found["before"]), share_of(found["after"]))
 
 
-def runner_up(network: nn.Module, images: Tensor) -> Tensor:
+def runner_up(network: Network, images: Tensor) -> Tensor:
     """The class with the second largest logit of each image, int64 (batch,)."""
     with torch.no_grad():
         second: Tensor = network(images).topk(2).indices[:, 1]

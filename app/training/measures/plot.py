@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from app.errors import DataError
-from app.training.measures.areas import SmallestChanges
+from app.training.measures.areas import SmallestChanges, worst_found
 from app.training.measures.fixed_sizes import RobustAccuracy
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
 
 def _draw_curve(axes: "Axes", curve: Curve, color: str, *, chance: float, shaded: bool) -> None:
     found = curve.changes
-    sizes, accuracy = staircase(found.worst_case_rms, found.worst_case_tried_rms)
+    sizes, accuracy = staircase(*worst_found(found))
     axes.step(sizes, accuracy, where="post", color=color, label=f"{curve.name}, worst case")
     if shaded:
         above = accuracy.clamp(min=chance)
