@@ -39,7 +39,7 @@ from app.training.load import load_data
 from app.training.measures.explanations import READABILITY_RHO
 from app.training.measures.fixed_sizes import Effort
 from app.training.measures.ledger import Ledger
-from app.training.measures.plot import Curve, draw_accuracy
+from app.training.measures.plot import Curve, TradeOff, draw_accuracy, draw_trade_off
 
 _QUICK = Plan()
 _SIZES = ",".join(f"{size:g}" for size in _QUICK.sizes_rms)
@@ -88,6 +88,9 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write a PNG of accuracy against RMS and L2 (needs matplotlib).")
     ] = None,
+    trade_off: Annotated[
+        Path | None, typer.Option("--trade-off", help="Write a PNG of accuracy against worst-case ARA of all networks.")
+    ] = None,
     step: Annotated[
         Literal["torch", "openvino"], typer.Option("--step", help="What makes gradient steps; openvino on CPUs alone.")
     ] = "torch",
@@ -103,7 +106,10 @@ def evaluate(
         raise OptionError(
             f"--record writes into a model folder, and {model} is none: import it with aex models import."
         )
-    _require_writable(resume, json_file, plot)
+    _require_writable(resume, json_file, plot, trade_off)
+    parts = _parts(only)
+    if trade_off is not None and "worst_case" not in parts:
+        raise OptionError("--trade-off draws the worst case: name worst_case in --only.")
     effort = Effort(attack_steps, attack_targets, queries)
     ours, description = _load(model, device)
     test = _read_test_split(data, description)
@@ -129,6 +135,8 @@ def evaluate(
     if plot is not None:
         curves = [Curve(name, found.changes, found.measures.robust_accuracy) for name, found in measured.items()]
         draw_accuracy(plot, curves, classes=len(ours.classes), per_rms=l2_per_rms(*test.images.shape[1:]))
+    if trade_off is not None:
+        draw_trade_off(trade_off, _trade_offs(measured))
     if record:
         record_measures(model, load_checkpoint(model, "cpu"), scores)
         console.print(f"recorded in {model}")
@@ -147,6 +155,15 @@ def _beside(ours: Subject, measured: Mapping[str, Evaluation]) -> dict[str, obje
     ratios = [compare(measured[ours.name], measured[name], name, len(ours.classes)) for name in others]
     table = side_by_side({name: found.measures for name, found in measured.items()})
     return {"comparison": as_plain(ratios), "side_by_side": table}
+
+
+def _trade_offs(measured: Mapping[str, Evaluation]) -> list[TradeOff]:
+    every = {name: found.measures for name, found in measured.items()}
+    return [
+        TradeOff(name, of.classification.accuracy, of.areas.worst_case_ara)
+        for name, of in every.items()
+        if of.areas.worst_case_ara is not None
+    ]
 
 
 def _require_names_apart(subjects: list[Subject]) -> None:

@@ -46,15 +46,17 @@ def aex_evaluate(*words: object) -> str:
 def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path) -> None:
     ours, theirs = model(tmp_path / "ours", 0), model(tmp_path / "theirs", 1)
     files = ("--json", tmp_path / "run.json", "--plot", tmp_path / "run.png", "--resume", tmp_path / "run.safetensors")
-    out = aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--beside", theirs, "--judge", theirs, *files, "--record")
+    more = ("--trade-off", tmp_path / "trade.png", "--record")
+    out = aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--beside", theirs, "--judge", theirs, *files, *more)
     assert "side by side" in out
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["areas"]["images"] == 6
     assert written["comparison"][0]["worst_case_ratio"].keys() == {"value", "low", "high"}
     assert written["others"]["theirs"]["areas"]["images"] == 6
     assert [point["rms"] for point in written["robust_accuracy"]] == [0.01, 0.05]
-    with Image.open(tmp_path / "run.png") as picture:
-        assert (picture.format, picture.size) == ("PNG", (1050, 675))
+    for name in ("run.png", "trade.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert (picture.format, picture.size) == ("PNG", (1050, 675))
     scores = json.loads((ours / "model.json").read_text())["scores"]
     assert scores["accuracy"] == written["accuracy"]
     assert scores["readability"]["judge"] == "theirs"
@@ -65,7 +67,16 @@ def test_everything_is_written_where_it_was_asked_for(data: Path, tmp_path: Path
 
 
 def test_only_what_was_asked_for_is_measured(data: Path, tmp_path: Path) -> None:
-    words = (model(tmp_path / "ours", 0), "--data", data, *QUICK, "--json", tmp_path / "run.json", "--only", "attack")
+    network = small_network()
+    network.get_submodule("classifier").get_parameter("weight").mul_(
+        1e-9
+    )  # its logits are in the millions, where the cross entropy has no gradient
+    save_checkpoint(tmp_path / "ours", network, small_description())
+    with np.load(data) as arrays:
+        images = arrays["test_images"]
+    labels = network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()  # all to be flipped
+    np.savez(data, train_images=images, train_labels=np.arange(12) % 3, test_images=images, test_labels=labels)
+    words = (tmp_path / "ours", "--data", data, *QUICK, "--json", tmp_path / "run.json", "--only", "attack")
     out = aex_evaluate(*words, "--step", "openvino")
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["areas"]["attack_ara"]["value"] > 0
@@ -94,6 +105,7 @@ def test_the_command_in_a_card_names_no_folder_outside(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--only", "attack", "--trade-off", "t.png"), "--trade-off draws the worst case"),
         (("--only", "attack,btrs"), "--only has 'btrs'; it may name attack, btr, worst_case"),
         (("--sizes", "0.1,large"), "--sizes is"),
         (("--sizes", "2"), "up to 1"),

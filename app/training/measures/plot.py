@@ -1,4 +1,4 @@
-"""Accuracy against the size of the attack, with the area that ARA measures shaded. Drawn without pyplot."""
+"""Accuracy against the size of the attack, and against robustness. Drawn without pyplot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from app.errors import DataError
 from app.training.measures.areas import SmallestChanges, worst_found
+from app.training.measures.estimates import Estimate
 from app.training.measures.fixed_sizes import RobustAccuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
 _DOTS_PER_INCH = 150
@@ -36,8 +38,9 @@ def staircase(sizes: Tensor, tried: Tensor) -> tuple[Tensor, Tensor]:
     An image never flipped (infinite) stands to the size tried on it.
     """
     edges = torch.where(sizes.isinf(), tried, sizes).double().sort().values
-    left = 1 - torch.arange(1, len(edges) + 1, dtype=torch.float64) / len(edges)
-    return torch.cat([edges.new_zeros(1), edges]), torch.cat([edges.new_ones(1), left])
+    edges = edges[edges > 0]  # those at 0 were misclassified from the start, and stand nowhere
+    standing = torch.arange(len(edges), -1, -1, dtype=torch.float64) / len(sizes)
+    return torch.cat([edges.new_zeros(1), edges]), standing
 
 
 def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms: float) -> None:
@@ -52,14 +55,7 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
     Raises:
         DataError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra: training only)
-        from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
-    except ImportError:
-        raise DataError("A plot needs matplotlib: pip install 'adversarial-explanations[train]'.") from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _figure()
     for curve, color in zip(curves, _COLORS, strict=False):
         _draw_curve(axes, curve, color, chance=1 / classes, shaded=curve is curves[0])
     axes.axhline(1 / classes, color="0.5", linewidth=0.8, linestyle=":", label=f"chance, 1/{classes}")
@@ -69,6 +65,49 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
     )
     above.set_xlabel("L2")
     axes.legend(fontsize="small", frameon=False)
+    _save(figure, file)
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """What one network gives, and what it costs: accuracy on clean images, and worst-case ARA."""
+
+    name: str
+    accuracy: Estimate
+    worst_case_ara: Estimate
+
+
+def draw_trade_off(file: Path, networks: Sequence[TradeOff]) -> None:
+    """Write a PNG of accuracy against worst-case ARA, one point with its intervals for each network.
+
+    Raises:
+        DataError: matplotlib is not installed, or the file cannot be written.
+    """
+    figure, axes = _figure()
+    for one in networks:
+        x, y = one.worst_case_ara, one.accuracy
+        reach = ([[x.value - x.low], [x.high - x.value]], [[y.value - y.low], [y.high - y.value]])
+        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], fmt="o", capsize=3, color=_COLORS[0])
+        axes.annotate(one.name, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="small")
+    axes.set(xlabel="worst-case ARA, RMS of [0, 1]", ylabel="accuracy on clean images")
+    axes.set_xlim(left=0)
+    axes.margins(x=0.2)
+    axes.grid(alpha=0.3)
+    _save(figure, file)
+
+
+def _figure() -> "tuple[Figure, Axes]":
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra: training only)
+        from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
+    except ImportError:
+        raise DataError("A plot needs matplotlib: pip install 'adversarial-explanations[train]'.") from None
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _save(figure: "Figure", file: Path) -> None:
     try:
         figure.savefig(file, dpi=_DOTS_PER_INCH, format="png")
     except OSError as error:
