@@ -105,6 +105,8 @@ def describe(
     source: Annotated[str | None, typer.Option("--source", help="Where it comes from, and its data's licence.")] = None,
     intended_use: Annotated[str | None, typer.Option("--intended-use", help="What it may be relied on for.")] = None,
     known_failures: Annotated[str | None, typer.Option("--known-failures", help="Where it is known to fail.")] = None,
+    rho: Annotated[float | None, typer.Option("--rho", help="Default RMS of an explanation.")] = None,
+    scale: Annotated[float | None, typer.Option("--scale", help="Pixel level at the end of the colour bar.")] = None,
     picture: Annotated[
         list[Path] | None, typer.Option("--picture", help=f"For the card: {', '.join(PICTURES)}; repeatable.")
     ] = None,
@@ -120,6 +122,8 @@ def describe(
         source=source,
         intended_use=intended_use,
         known_failures=known_failures,
+        rho=rho,
+        scale=scale,
         pictures=picture or (),
     )
     console.print(f"written to {folder / 'CARD.md'}")

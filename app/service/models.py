@@ -7,7 +7,7 @@ from pathlib import Path
 from app.errors import CheckpointError, UnknownModel
 from app.networks.card import PICTURES
 from app.networks.checkpoint import CARD, load_checkpoint, read_description, read_pictures, save_checkpoint
-from app.networks.description import MAX_CLASS_NAME, ModelDescription, is_class_name
+from app.networks.description import MAX_CLASS_NAME, ExplanationDefaults, ModelDescription, is_class_name
 from app.networks.importing import ImportOptions, import_network
 from app.service.catalogue import NAME_RULE, is_model_name, model_folders
 
@@ -84,20 +84,34 @@ def describe_model(
     source: str | None = None,
     intended_use: str | None = None,
     known_failures: str | None = None,
+    rho: float | None = None,
+    scale: float | None = None,
     pictures: Sequence[Path] = (),
 ) -> Path:
-    """Write these paragraphs and pictures into a model's description and card; what is None stays. Returns its folder.
+    """Write paragraphs, pictures and defaults of explanations into a model's description and card; returns its folder.
+
+    What is None stays as it was; `rho` and `scale` are those of `ExplanationDefaults`.
 
     Raises:
         UnknownModel: there is none of that name.
-        CheckpointError: a picture has a name that no card shows, cannot be read, is too large or no PNG.
+        CheckpointError: a default is out of range; a picture has a name that no card shows, cannot be read, is too
+            large or no PNG.
     """
     folder = show_model(models, name).folder
     checkpoint = load_checkpoint(folder, "cpu")
-    said = {"source": source, "intended_use": intended_use, "known_failures": known_failures}
-    written = {part: text for part, text in said.items() if text is not None}
+    before = checkpoint.description
+    described = replace(
+        before,
+        source=before.source if source is None else source,
+        intended_use=before.intended_use if intended_use is None else intended_use,
+        known_failures=before.known_failures if known_failures is None else known_failures,
+        explanation=ExplanationDefaults(
+            rho=before.explanation.rho if rho is None else rho,
+            scale=before.explanation.scale if scale is None else scale,
+        ),
+    )
     kept = read_pictures(folder) | {file.name: _read_picture(file) for file in pictures}
-    save_checkpoint(folder, checkpoint.network, replace(checkpoint.description, **written), kept)  # type: ignore[arg-type]  # texts alone
+    save_checkpoint(folder, checkpoint.network, described, kept)
     return folder
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from app.errors import CheckpointError, UnknownModel
 from app.networks.checkpoint import load_checkpoint, save_checkpoint
+from app.networks.description import ExplanationDefaults
 from app.networks.importing import ImportOptions
 from app.service.models import describe_model, import_model, list_models, read_classes, show_model
 from tests.networks.small import CLASSES, authors_tensors, images, small_description, small_network
@@ -96,11 +97,12 @@ def test_what_is_described_stands_in_the_card_and_the_rest_stays(tmp_path: Path)
     picture = tmp_path / "explanations.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n")
     describe_model(tmp_path, "a", intended_use="Tests.", pictures=[picture])
-    describe_model(tmp_path, "a", known_failures="All but tests.")
+    describe_model(tmp_path, "a", known_failures="All but tests.", rho=0.05)
     shown = show_model(tmp_path, "a")
     assert (shown.description.source, shown.description.intended_use) == ("From a test.", "Tests.")
     assert "## Intended use\n\nTests." in shown.card
     assert "## Known failures\n\nAll but tests." in shown.card
+    assert shown.description.explanation == ExplanationDefaults(rho=0.05, scale=small_description().explanation.scale)
     assert "](explanations.png)" in shown.card
     assert (tmp_path / "a" / "explanations.png").read_bytes() == picture.read_bytes()
 
