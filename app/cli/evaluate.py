@@ -116,21 +116,20 @@ def evaluate(
     others = [_load_beside(path, device, description) for path in beside or ()]
     reader = None if judge is None else _load_beside(judge, device, description)
     _require_names_apart([ours, *others])
-    plan = Plan(
-        min(images, len(test)), steps, restarts, _sizes(sizes), effort, judge_rho, batch_size, seed, _parts(only)
-    )
+    plan = Plan(min(images, len(test)), steps, restarts, _sizes(sizes), effort, judge_rho, batch_size, seed, parts)
     ledger = Ledger(resume, ledger_options(test, plan))
     if step == "openvino":
         ours, *others = (_by_openvino(one, test) for one in (ours, *others))
     measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)}
-    scores = {**scores_of(measured[ours.name].measures), "command": typed_command()}
+    command = typed_command()
+    scores = scores_of(measured[ours.name].measures, command)
     if others:
         scores |= _beside(ours, measured)
     for name, found in measured.items():
-        _show(name, scores if name == ours.name else scores_of(found.measures))
+        _show(name, scores if name == ours.name else scores_of(found.measures, command))
         _say_never_flipped(name, found)
     if json_file is not None:
-        whole = {name: scores_of(found.measures) for name, found in measured.items() if name != ours.name}
+        whole = {name: scores_of(found.measures, command) for name, found in measured.items() if name != ours.name}
         _write_json(json_file, {"model": ours.name, **scores, "others": whole})
     if plot is not None:
         curves = [Curve(name, found.changes, found.measures.robust_accuracy) for name, found in measured.items()]

@@ -227,10 +227,11 @@ def _headlines(measures: Measures) -> dict[str, object]:
     return found
 
 
-def scores_of(measures: Measures) -> dict[str, object]:
-    """Measures as plain JSON, the accuracy first, where lists of models look for it."""
+def scores_of(measures: Measures, command: str) -> dict[str, object]:
+    """Measures as plain JSON: accuracy first, where lists of models look for it, and what was run last."""
     plain = cast(dict[str, object], as_plain(measures))
-    return {"accuracy": measures.classification.accuracy.value, **plain}
+    run = cast(dict[str, object], plain.pop("plan"))
+    return {"accuracy": measures.classification.accuracy.value, **plain, "runs": [{"command": command, **run}]}
 
 
 def as_plain(measured: object) -> object:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -68,8 +68,14 @@ def export(
 
 
 def record_measures(folder: Path, checkpoint: Checkpoint, scores: Mapping[str, object]) -> None:
-    """Write what was measured into model.json, and CARD.md anew from it."""
-    description = replace(checkpoint.description, scores=scores)
+    """Write what was measured into model.json, and CARD.md anew from it.
+
+    What this run did not measure stays as an earlier one found it, and the table of runs says what each was asked for.
+    """
+    before = checkpoint.description.scores
+    found = {name: value for name, value in scores.items() if value not in (None, [], {})}
+    runs = [run for part in (before, found) for run in cast(list[object], part.get("runs", []))]
+    description = replace(checkpoint.description, scores={**before, **found, "runs": runs})
     save_checkpoint(folder, checkpoint.network, description)
 
 

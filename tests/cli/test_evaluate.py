@@ -87,6 +87,16 @@ def test_only_what_was_asked_for_is_measured(data: Path, tmp_path: Path) -> None
     assert json.loads((tmp_path / "run.json").read_text())["areas"]["attack_ara"]["value"] == pytest.approx(by_openvino)
 
 
+def test_what_a_later_run_does_not_measure_stays_recorded(data: Path, tmp_path: Path) -> None:
+    ours = model(tmp_path / "ours", 0)
+    for part in ("explanations", "fixed_sizes"):
+        aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--only", part, "--record")
+    scores = json.loads((ours / "model.json").read_text())["scores"]
+    assert scores["explanations"]["images"] == 6
+    assert len(scores["robust_accuracy"]) == 2
+    assert [run["parts"] for run in scores["runs"]] == [["explanations"], ["fixed_sizes"]]
+
+
 def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) -> None:
     words = (model(tmp_path / "ours", 0), "--data", data, *QUICK, *FAST, "--resume", tmp_path / "run")
     assert aex_evaluate(*words) == aex_evaluate(*words)
@@ -99,7 +109,7 @@ def test_the_command_in_a_card_names_no_folder_outside(
     monkeypatch.setattr("sys.argv", typed)
     aex_evaluate(model(tmp_path / "ours", 0), "--data", data, *QUICK, "--sizes", "", "--json", tmp_path / "run.json")
     written = json.loads((tmp_path / "run.json").read_text())
-    assert written["command"] == "aex evaluate models/ours --data=data.npz --beside network"
+    assert written["runs"][0]["command"] == "aex evaluate models/ours --data=data.npz --beside network"
 
 
 @pytest.mark.parametrize(
