@@ -82,6 +82,7 @@ class Recipe:
         crop_padding: replicated pixels around an image before a random crop of its own size.
         max_aspect_ratio: an image's width over height is changed by up to this factor, either way; 1 leaves it.
         attack, lipschitz: the two ways to robustness; either, both or none.
+        calibrate: divide the logits by the temperature that suits the images held out (`app.training.calibrate`).
         class_weights: weigh each image's cross entropy by how rare its class is.
         amp: passes in bfloat16 on CUDA; processors compute in float32 regardless.
         seed: of weights, data order, augmentation and attacks.
@@ -105,6 +106,7 @@ class Recipe:
     max_aspect_ratio: float = 1.0
     attack: Attack | None = None
     lipschitz: Lipschitz | None = None
+    calibrate: bool = False
     class_weights: bool = False
     amp: bool = False
     seed: int = 1776
@@ -143,6 +145,7 @@ _SMALL = Recipe(
     warmup_steps=100,
     cooldown=0.6,
     weight_decay=5e-4,
+    calibrate=True,
     muon=Muon(),
     average_decay=0.999,
     attack=_attack(0.045),

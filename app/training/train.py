@@ -18,6 +18,7 @@ from app.errors import DataError, NotFinite, OptionError
 from app.networks.resnet import ResNetConfig, freeze
 from app.training.attack import attacked, draw_rows
 from app.training.augment import augment, random_aspect
+from app.training.calibrate import calibrate
 from app.training.data import DataSet, Images
 from app.training.distributed import ALONE, Processes
 from app.training.journal import Journal
@@ -141,7 +142,10 @@ def train(
             saved = now
     if journal is not None:
         journal.close()
-    return freeze(learner.average.average)
+    network = freeze(learner.average.average)
+    if recipe.calibrate:
+        calibrate(network, held_out)
+    return network
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
