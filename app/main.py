@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(settings.places)
+        engine = Engine(settings.engine_limits())
         app.state.parts = parts = _put_together(settings, catalogue, engine)
         warming = asyncio.create_task(_warm_up(parts.explainer, parts.readiness))
         try:

@@ -11,10 +11,14 @@ import torch
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.engine.device import EngineLimits
+from app.engine.memory import free_bytes
 from app.errors import SettingsError
 from app.images.decode import DecodeLimits
 
 PREFIX = "AEX_"
+
+_STEP_ROWS = {"cpu": 32, "cuda": 256}  # more gain nothing there, and make a prediction wait longer
 
 
 class Settings(BaseSettings):
@@ -31,6 +35,16 @@ class Settings(BaseSettings):
     device: Annotated[str, Field(description="auto (a GPU where there is one), cpu, cuda or cuda:N")] = "auto"
     threads: Annotated[int, Field(ge=0, le=1024, description="processor threads for tensors, 0 for one a core")] = 0
     places: Annotated[int, Field(ge=1, le=1000, description="requests worked on or waiting at once")] = 16
+    max_queue_seconds: Annotated[
+        float, Field(gt=0, description="seconds of work on others that a newcomer may have to wait for, else 503")
+    ] = 120.0
+    max_device_bytes: Annotated[
+        int,
+        Field(ge=0, description="bytes of memory for work on the device, 0 for a quarter of what is free at the start"),
+    ] = 0
+    max_step_rows: Annotated[
+        int, Field(ge=0, le=65_536, description="explanations that share a gradient step, 0 for 32 (256 on a GPU)")
+    ] = 0
     max_upload_bytes: Annotated[int, Field(ge=1, description="bytes of an uploaded image at the most")] = 20_971_520
     max_upload_seconds: Annotated[float, Field(gt=0, description="seconds a request's body may take to arrive")] = 60.0
     max_image_pixels: Annotated[int, Field(ge=1, description="pixels of an image at the most")] = 50_000_000
@@ -61,6 +75,16 @@ class Settings(BaseSettings):
     def decode_limits(self) -> DecodeLimits:
         """What decoding one image may cost."""
         return DecodeLimits(self.max_upload_bytes, self.max_image_pixels, self.max_decode_seconds)
+
+    def engine_limits(self) -> EngineLimits:
+        """What the engine may take of the device; raises as `torch_device` does."""
+        device = self.torch_device()
+        return EngineLimits(
+            places=self.places,
+            max_wait_seconds=self.max_queue_seconds,
+            max_bytes=self.max_device_bytes or free_bytes(device) // 4,
+            max_step_rows=self.max_step_rows or _STEP_ROWS[device.type],
+        )
 
     def torch_device(self) -> torch.device:
         """The device to work on.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.engine.device import EngineLimits
 from app.errors import SettingsError
 from app.settings import Settings, describe_settings
 
@@ -59,6 +60,14 @@ def test_another_variable_of_the_prefix_is_left_alone(monkeypatch: pytest.Monkey
 def test_the_threads_are_those_asked_for_or_one_a_core() -> None:
     assert Settings(threads=3).thread_count() == 3
     assert Settings(threads=0).thread_count() >= 1
+
+
+def test_the_engine_takes_what_is_said_or_what_suits_the_device() -> None:
+    said = Settings(device="cpu", places=3, max_queue_seconds=5, max_device_bytes=10**9, max_step_rows=7)
+    assert said.engine_limits() == EngineLimits(3, max_wait_seconds=5, max_bytes=10**9, max_step_rows=7)
+    suits = Settings(device="cpu").engine_limits()
+    assert suits.max_step_rows == 32
+    assert 2**20 < suits.max_bytes < 2**50
 
 
 def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

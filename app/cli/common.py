@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def open_explainer(model: str | None, models: Path | None, device: str | None) -
     """An explainer of this process's own, closed at the end of the block; `model` need not be the installation's."""
     settings = read_settings(models, device)
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), model or settings.default_model)
-    engine = Engine(places=1)
+    engine = Engine(replace(settings.engine_limits(), places=1))
     try:
         yield Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows)
     finally:

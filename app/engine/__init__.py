@@ -1,1 +1,1 @@
-"""Owns a device: one thread does all gradient work on it, so the event loop never waits and nothing competes."""
+"""Owns a device: one thread makes gradient steps and forward passes that rows of many requests share."""

@@ -1,109 +1,159 @@
-"""One thread owns the device and does one piece of work after the other; places to wait are bounded."""
+"""One thread owns the device: it makes step after step for whoever is inside, and nobody else touches it.
+
+A request takes a place (`with engine.place(model, rows=…, steps=…) as place:`), which bounds what is inside by its
+cost, and asks through it for forward passes (`place.look`) and for the loop (`place.climb`), from any thread.
+"""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import partial
 
+from torch import Tensor
+
+from app.engine.admission import Admission, Bounds, Reservation
+from app.engine.jobs import Ask, Climbed, ClimbJob, LookJob, Observer
+from app.engine.model import DeviceModel
+from app.engine.runner import Runner
 from app.engine.token import WorkToken
 from app.errors import EngineFull
 
-Result = TypeVar("Result")
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """What an engine may take.
+
+    Attributes:
+        places: requests inside at once.
+        max_wait_seconds: of device time, that may be spent on others before a newcomer is done.
+        max_bytes: of memory on the device, half for rows that wait and half for the step that is made.
+        max_step_rows: rows that share a step.
+    """
+
+    places: int
+    max_wait_seconds: float = 120.0
+    max_bytes: int = 2**31
+    max_step_rows: int = 32
 
 
 class Engine:
-    """Runs gradient work of many requests, in the order they came.
+    """Gradient steps and forward passes for many requests at once."""
 
-    A request first takes a place (`with engine.place():`), which bounds the images held in memory, and then has its
-    work done (`engine.run`). Both may be called from any thread but the device's own.
-
-    Args:
-        places: requests that may be inside at once.
-    """
-
-    def __init__(self, places: int) -> None:
-        if places < 1:
-            raise ValueError(f"an engine of {places} places can do no work: give at least 1")
-        self.places = places
-        self._taken = 0
-        self._seconds_per_request = 1.0
+    def __init__(self, limits: EngineLimits) -> None:
+        self._admission = Admission(Bounds(limits.places, limits.max_bytes // 2, limits.max_wait_seconds))
+        self._runner = Runner(self._admission, max_step_rows=limits.max_step_rows, max_step_bytes=limits.max_bytes // 2)
+        self._arrived: list[LookJob | ClimbJob] = []
         self._closed = False
-        self._lock = threading.Lock()
-        self._device_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._serve, name="device", daemon=True)
+        self._thread.start()
 
     @property
     def places_taken(self) -> int:
-        return self._taken
+        return self._admission.taken
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place while the block runs.
+    def place(self, model: DeviceModel, *, rows: int = 1, steps: int = 0) -> Iterator["Place"]:
+        """Be inside while the block runs.
+
+        Args:
+            model: that will be asked.
+            rows: images that will be worked on at once.
+            steps: gradient steps of each; each is looked at twice besides.
 
         Raises:
-            EngineFull: all are taken; says when to come again, from the time requests were lately inside.
+            EngineFull: there is no room; says when to come again, by the rate at which work was lately done.
         """
-        with self._lock:
-            if self._taken >= self.places:
-                wait = self._retry_after_seconds()
-                raise EngineFull(f"All {self.places} places are taken; come again in about {wait} s.", wait)
-            self._taken += 1
-        began = time.monotonic()
+        cost = rows * (steps * model.cost("climb") + 2 * model.cost("look"))
+        reservation = Reservation(cost, rows * model.held_bytes, model.meter)
+        self._admission.enter(reservation)
         try:
-            yield
+            yield Place(model, reservation, self._submit)
         finally:
-            with self._lock:
-                self._taken -= 1
-                self._seconds_per_request += 0.2 * (time.monotonic() - began - self._seconds_per_request)
-
-    def run(self, work: Callable[[], Result], token: WorkToken) -> tuple[Result, float]:
-        """Do the work on the device's thread and wait for it; returns its result and the seconds it was queued.
-
-        Who is cancelled or late while queued leaves at once. Work that has begun is waited for: it asks its token.
-
-        Raises:
-            Cancelled, DeadlineExceeded: the token said so before the work began, or the work asked it and passed it on.
-            EngineFull: the engine is closed, or was before the work began.
-        """
-        token.check()
-        asked = time.monotonic()
-        waiting = [work]  # emptied at the end, since the thread's queue keeps what it was handed until its turn comes
-
-        def timed() -> tuple[Result, float]:
-            token.check()
-            began = time.monotonic()
-            return waiting.pop()(), began - asked
-
-        future = self._submit(timed)
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())  # also called when the future is cancelled
-        with token.calling_when_cancelled(future.cancel):
-            done.wait(token.remaining_seconds())
-            future.cancel()
-        try:
-            return future.result()
-        except CancelledError:
-            token.check()
-            raise self._stopping() from None
-        finally:
-            waiting.clear()
+            self._admission.leave(reservation)
 
     def close(self) -> None:
-        """Finish the work in hand, drop what waits, and end the thread."""
-        with self._lock:
+        """Finish the step in hand, tell everybody inside that there will be no more, and end the thread."""
+        with self._news:
             self._closed = True
-        self._device_thread.shutdown(wait=True, cancel_futures=True)
+            self._news.notify()
+        self._thread.join()
 
-    def _submit(self, work: Callable[[], Result]) -> "Future[Result]":
-        with self._lock:
+    def _submit(self, job: LookJob | ClimbJob) -> None:
+        with self._news:
             if self._closed:
                 raise self._stopping()
-            return self._device_thread.submit(work)
+            self._arrived.append(job)
+            self._news.notify()
+
+    def _serve(self) -> None:
+        while True:
+            with self._news:
+                while not (self._arrived or len(self._runner) or self._closed):
+                    self._news.wait()
+                arrived, self._arrived = self._arrived, []
+            for job in arrived:
+                self._runner.add(job)
+            if self._closed:
+                break
+            self._step()
+        self._runner.end_all(self._stopping)
+
+    def _step(self) -> None:
+        try:
+            self._runner.step()
+        except Exception as error:  # noqa: BLE001 - a fault here is ours; without its thread the server would hang
+            self._runner.end_all(partial(_failed, error))
 
     def _stopping(self) -> EngineFull:
-        wait = self._retry_after_seconds()
+        wait = self._admission.retry_after_seconds()
         return EngineFull(f"The server is stopping and takes no more work; come again in about {wait} s.", wait)
 
-    def _retry_after_seconds(self) -> int:
-        return max(1, round(self._seconds_per_request))
+
+class Place:
+    """A request inside the engine; its methods block.
+
+    Attributes:
+        queued_seconds: that its work has waited for its first step, in all.
+    """
+
+    def __init__(
+        self, model: DeviceModel, reservation: Reservation, submit: Callable[[LookJob | ClimbJob], None]
+    ) -> None:
+        self.model = model
+        self.queued_seconds = 0.0
+        self._reservation = reservation
+        self._submit = submit
+
+    def look(self, images: Tensor, token: WorkToken) -> Tensor:
+        """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1]; both on the CPU.
+
+        Raises:
+            Cancelled, DeadlineExceeded: the token is over.
+            EngineFull: the engine is closed, or memory does not suffice even for one image.
+            Exception: whatever the network raises for these images.
+        """
+        job = LookJob(self.model, self._reservation, token, images)
+        self._do(job)
+        return job.result()
+
+    def climb(self, ask: Ask, token: WorkToken, observe: Observer | None = None) -> Climbed:
+        """Run the loop for each row; raises as `look` does. A row that meets NaN or infinity ends alone and says so."""
+        job = ClimbJob(self.model, self._reservation, token, ask, observe)
+        self._do(job)
+        return job.result()
+
+    def _do(self, job: LookJob | ClimbJob) -> None:
+        job.token.check()
+        self._submit(job)
+        try:
+            job.wait()
+        finally:
+            self.queued_seconds += job.queued_seconds
+
+
+def _failed(error: Exception) -> RuntimeError:
+    failed = RuntimeError("the device's thread failed")
+    failed.__cause__ = error
+    return failed

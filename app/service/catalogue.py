@@ -1,11 +1,15 @@
 """The models that are served: every folder under models/, loaded at start."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from app.engine.model import DeviceModel, open_model
+from app.engine.steps.eager import eager
+from app.engine.steps.protocol import GradientStep
 from app.errors import CheckpointError, UnknownModel
 from app.networks.checkpoint import Checkpoint, load_checkpoint
 from app.networks.description import ModelDescription
@@ -26,22 +30,42 @@ def model_folders(folder: Path) -> list[Path]:
     return sorted(model for model in folder.iterdir() if model.name[0] != "." and (model / "model.json").is_file())
 
 
+MakeStep = Callable[[Checkpoint], GradientStep]
+
+
+def eager_step(checkpoint: Checkpoint) -> GradientStep:
+    """The gradient as torch computes it unaided."""
+    return eager(checkpoint.network)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that can be asked: what it is, and how the engine asks it."""
+
+    checkpoint: Checkpoint
+    model: DeviceModel
+
+
 class Catalogue:
     """Every model of a folder, ready to be asked. One that is broken is set aside, unless it is the default."""
 
-    def __init__(self, folder: Path, device: torch.device | str, default: str) -> None:
-        """Load all models of `folder` on `device`.
+    def __init__(
+        self, folder: Path, device: torch.device | str, default: str, *, make_step: MakeStep = eager_step
+    ) -> None:
+        """Load all models of `folder` on `device`; `make_step` is how their gradients are computed.
 
         Raises:
             UnknownModel: there is no model `default`.
             CheckpointError: the default model is broken.
         """
         self._default = default
-        self._checkpoints: dict[str, Checkpoint] = {}
+        self._device = device
+        self._make_step = make_step
+        self._served: dict[str, Served] = {}
         self._broken: dict[str, str] = {}
         for model in model_folders(folder):
             try:
-                self._checkpoints[model.name] = _load(model, device)
+                self._served[model.name] = self._load(model)
             except CheckpointError as error:
                 if model.name == default:
                     raise
@@ -54,34 +78,50 @@ class Catalogue:
 
     def names(self) -> tuple[str, ...]:
         """Models that can be asked, the default among them, by name."""
-        return tuple(self._checkpoints)
+        return tuple(self._served)
 
     def descriptions(self) -> Mapping[str, ModelDescription]:
         """What each model says of itself."""
-        return {name: checkpoint.description for name, checkpoint in self._checkpoints.items()}
+        return {name: served.checkpoint.description for name, served in self._served.items()}
 
     def broken(self) -> Mapping[str, str]:
         """Models that could not be loaded, and why. The reasons name files: they are for the operator alone."""
         return self._broken
 
     def get(self, name: str | None = None) -> Checkpoint:
+        """What the model of that name, or the default, is; raises as `served` does."""
+        return self.served(name).checkpoint
+
+    def reload(self, name: str) -> None:
+        """Serve what stands in the model's folder by now; requests that have begun finish with what they began with.
+
+        Raises:
+            UnknownModel: no model of that name is served.
+            CheckpointError: what stands there is broken; the old one is served as before.
+        """
+        self._served[name] = self._load(self.get(name).folder)
+
+    def served(self, name: str | None = None) -> Served:
         """The model of that name, or the default.
 
         Raises:
             UnknownModel: there is none; lists what is available.
         """
         name = self._default if name is None else name
-        if name in self._checkpoints:
-            return self._checkpoints[name]
-        available = f"available: {', '.join(self._checkpoints) or 'none'}"
+        if name in self._served:
+            return self._served[name]
+        available = f"available: {', '.join(self._served) or 'none'}"
         if name in self._broken:
             raise UnknownModel(f"Model {name} is installed but could not be loaded; {available}.")
         if not is_model_name(name):
             raise UnknownModel(f"There is no model of that name; a name is {NAME_RULE}; {available}.")
         raise UnknownModel(f"There is no model {name}; {available}.")
 
-
-def _load(folder: Path, device: torch.device | str) -> Checkpoint:
-    if not is_model_name(folder.name):
-        raise CheckpointError(f"{folder} is not a model's name; rename the folder to {NAME_RULE}.")
-    return load_checkpoint(folder, device)
+    def _load(self, folder: Path) -> Served:
+        if not is_model_name(folder.name):
+            raise CheckpointError(f"{folder} is not a model's name; rename the folder to {NAME_RULE}.")
+        checkpoint = load_checkpoint(folder, self._device)
+        wanted = checkpoint.description.input
+        shape = (wanted.channels, wanted.height, wanted.width)
+        step = self._make_step(checkpoint)
+        return Served(checkpoint, open_model(checkpoint.network, step, shape, checkpoint.device))

@@ -19,7 +19,7 @@ from torch import Tensor
 from ulid import ULID
 
 from app.adversarial.sizes import l2, rms
-from app.engine.device import Engine
+from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.color_maps import color_map
@@ -58,7 +58,7 @@ class Explainer:
 
     Args:
         catalogue: the models.
-        engine: owns the device; bounds how many requests are inside.
+        engine: owns the device; bounds what is inside.
         decode_limits: what an upload may cost.
         max_rows: targets of one request at the most.
     """
@@ -75,14 +75,13 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock = _Clock()
-        checkpoint = self._catalogue.get(options.model)
-        with self._engine.place():
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        checkpoint = served.checkpoint
+        with self._engine.place(served.model) as place:
             with clock.measure("decode"):
                 upload = _read(data, self._limits, checkpoint)
-            with clock.measure("predict"):
-                logits, queued = self._engine.run(lambda: logits_of(checkpoint, upload.fitted[None]), token)
-        clock.record_queued(queued, inside="predict")
+            with clock.measure("predict", place):
+                logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
             id=str(ULID()),
             created=datetime.now(UTC),
@@ -98,49 +97,47 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock = _Clock()
-        checkpoint = self._catalogue.get(options.model)
-        self._check(options, checkpoint)
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        checkpoint = served.checkpoint
+        rows = self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
-        with self._engine.place():
+        with self._engine.place(served.model, rows=rows, steps=options.steps) as place:
             with clock.measure("decode"):
                 upload = _read(data, self._limits, checkpoint)
-            with clock.measure("explain"):
-                found, queued = self._engine.run(
-                    lambda: explain_targets(checkpoint, upload.fitted, options, rho, token), token
-                )
-            clock.record_queued(queued, inside="explain")
+            with clock.measure("explain", place):
+                classes = checkpoint.description.classes
+                found = explain_targets(place, upload.fitted, classes, options, rho, token)
             with clock.measure("render"):
                 sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
-            after, queued = self._engine.run(lambda: logits_of(checkpoint, sent.fitted), token)
-            clock.record_queued(queued)
+            with clock.measure("explain", place):
+                after = logits_of(place, sent.fitted, token)
         return ExplainResult(
             id=str(ULID()),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
             prediction=prediction_of(checkpoint, found.logits, options.top_k),
-            explanations=tuple(_judge(upload, found, sent, after, options, rho, checkpoint.description.classes)),
+            explanations=tuple(_judge(upload, found, sent, after, options, rho, classes)),
             timing_ms=clock.timing_ms,
             arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
         )
 
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""
-        checkpoint = self._catalogue.get(model)
-        wanted = checkpoint.description.input
-        grey = torch.full((wanted.channels, wanted.height, wanted.width), 0.5)
-        token = WorkToken()
-        self._engine.run(lambda: explain_targets(checkpoint, grey, ExplainOptions(steps=1), 0.1, token), token)
+        served, options = self._catalogue.served(model), ExplainOptions(steps=1)
+        grey = torch.full(served.model.shape, 0.5)
+        with self._engine.place(served.model, rows=2, steps=1) as place:
+            explain_targets(place, grey, served.checkpoint.description.classes, options, 0.1, WorkToken())
 
-    def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> None:
-        """Say what cannot be answered before any work is done."""
+    def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> int:
+        """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
         color_map(options.color_map, options.heatmap)
         rows = check_targets(options.targets, checkpoint.description.classes)
         if rows > self._max_rows:
             raise OptionError(
                 f"targets come to {rows} explanations; at most {self._max_rows} are made for one request. Name fewer."
             )
+        return rows
 
 
 class _Clock:
@@ -150,16 +147,13 @@ class _Clock:
         self.timing_ms: dict[str, float] = {"queued": 0.0}
 
     @contextmanager
-    def measure(self, part: str) -> Iterator[None]:
-        began = time.monotonic()
+    def measure(self, part: str, place: Place | None = None) -> Iterator[None]:
+        """Add the block's time to a part; what it waited for the device at this place is counted as queued instead."""
+        began, queued_before = time.monotonic(), 0.0 if place is None else place.queued_seconds
         yield
-        self.timing_ms[part] = 1000 * (time.monotonic() - began)
-
-    def record_queued(self, seconds: float, inside: str | None = None) -> None:
-        """Count time spent waiting for the device, and take it out of the part it was measured in."""
-        self.timing_ms["queued"] += 1000 * seconds
-        if inside is not None:
-            self.timing_ms[inside] -= 1000 * seconds
+        queued = 0.0 if place is None else place.queued_seconds - queued_before
+        self.timing_ms["queued"] += 1000 * queued
+        self.timing_ms[part] = self.timing_ms.get(part, 0.0) + 1000 * (time.monotonic() - began - queued)
 
 
 def _read(data: bytes, limits: DecodeLimits, checkpoint: Checkpoint) -> _Upload:

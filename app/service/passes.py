@@ -1,15 +1,17 @@
-"""What runs on the device's own thread: passes through a network, on images that come from and return to the CPU."""
+"""What is asked of the engine for one image: its logits, and an explanation of each target."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from app.adversarial.explain import Explanation, explain, paper_rows
+from app.adversarial.aims import Aims
+from app.adversarial.explain import Explanation, judge, paper_rows
 from app.adversarial.loop import require_finite
+from app.engine.device import Place
+from app.engine.jobs import Ask, Observer
 from app.engine.token import WorkToken
 from app.errors import NotFinite
-from app.networks.checkpoint import Checkpoint
 from app.service.options import ExplainOptions
 from app.service.targets import choose_targets
 
@@ -30,35 +32,41 @@ class Found:
     explanation: Explanation
 
 
-def logits_of(checkpoint: Checkpoint, images: Tensor) -> Tensor:
+def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
     """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1].
 
     Raises:
         NotFinite: a logit is NaN or infinite.
+        Cancelled, DeadlineExceeded: the token is over.
     """
-    with torch.no_grad():
-        logits: Tensor = checkpoint.network(images.to(checkpoint.device)).cpu()
+    logits = place.look(images, token)
     if not logits.isfinite().all():
         raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
     return logits
 
 
 def explain_targets(
-    checkpoint: Checkpoint, image: Tensor, options: ExplainOptions, rho: float, token: WorkToken
+    place: Place,
+    image: Tensor,
+    classes: tuple[str, ...],
+    options: ExplainOptions,
+    rho: float,
+    token: WorkToken,
+    observe: Observer | None = None,
 ) -> Found:
-    """Explain one image (channels, height, width) for every target asked for, all in one batch.
+    """Explain one image (channels, height, width) for every target asked for, a row each.
 
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
         OptionError: a target is no class of the model.
         Cancelled, DeadlineExceeded: the token, asked at every step, said so.
     """
-    logits = logits_of(checkpoint, image[None])[0]
-    targets, roles = choose_targets(options.targets, checkpoint.description.classes, logits)
-    rows = paper_rows(
-        torch.tensor(targets, device=checkpoint.device), direction=options.direction, rho=rho, steps=options.steps
-    )
-    images = image.to(checkpoint.device).expand(len(targets), *image.shape)
-    explanation = explain(checkpoint.network, images, rows, observe=lambda *_: token.check())
+    logits = logits_of(place, image[None], token)[0]
+    targets, roles = choose_targets(options.targets, classes, logits)
+    label = torch.tensor(targets)
+    rows = paper_rows(label, direction=options.direction, rho=rho, steps=options.steps)
+    images = image.expand(len(targets), *image.shape)
+    climbed = place.climb(Ask(images, rows, Aims.alike(label, margin=False, classes=len(classes))), token, observe)
+    explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(logits, targets, roles, explanation.cpu())
+    return Found(logits, targets, roles, explanation)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.end_to_end.conftest import ROOT
@@ -67,9 +68,10 @@ def test_what_is_sent_at_whole_multiples_does_what_the_loop_reached(server: str,
 
 
 def test_sixteen_clients_at_once_get_what_each_gets_alone(server: str) -> None:
+    """To one level of 255 in one pixel of a thousand: they share batches, which sum a convolution in another order."""
     uploads = [path.read_bytes() for path in EXAMPLES] * 16
     uploads = uploads[:16]
-    alone = [_pictures(explain(server, upload)) for upload in uploads[: len(EXAMPLES)]]
+    alone = [_explained(explain(server, upload)) for upload in uploads[: len(EXAMPLES)]]
 
     async def together() -> list[dict[str, object]]:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
@@ -77,7 +79,10 @@ def test_sixteen_clients_at_once_get_what_each_gets_alone(server: str) -> None:
             return [answer.json() for answer in await asyncio.gather(*calls)]
 
     for number, found in enumerate(asyncio.run(together())):
-        assert _pictures(found) == alone[number % len(EXAMPLES)]
+        for mine, right in zip(_explained(found), alone[number % len(EXAMPLES)], strict=True):
+            levels_apart = np.abs(mine - right)
+            assert levels_apart.max() <= 1
+            assert (levels_apart > 0).mean() <= 0.001
 
 
 def test_the_event_loop_answers_while_the_device_works(server: str) -> None:
@@ -99,7 +104,8 @@ def test_the_event_loop_answers_while_the_device_works(server: str) -> None:
     assert overlapped
 
 
-def _pictures(found: dict[str, object]) -> list[str]:
+def _explained(found: dict[str, object]) -> list[NDArray[np.int16]]:
     explanations = found["explanations"]
     assert isinstance(explanations, list)
-    return [picture["data"] for one in explanations for picture in one["pictures"].values()]
+    pictures = [base64.b64decode(one["pictures"]["explained"]["data"]) for one in explanations]
+    return [np.asarray(Image.open(io.BytesIO(picture)), dtype=np.int16) for picture in pictures]

@@ -1,1 +1,1 @@
-"""The engine: bounded places, one thread in order of arrival, and leaving at once when asked to."""
+"""The engine: who is let in, which rows share a step, what becomes of each, and the thread that makes it so."""

@@ -1,24 +1,28 @@
-"""The engine: places, order of arrival, leaving the queue at once, errors that stay with their own work, closing."""
+"""The engine with its thread: places, leaving at once, closing; under load nothing is lost and nothing hangs."""
 
-import gc
+import random
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
+import torch
+from torch import Tensor
 
-from app.engine.device import Engine
+from app.engine.device import Engine, EngineLimits
+from app.engine.jobs import Climbed
 from app.engine.token import WorkToken
 from app.errors import AexError, Cancelled, DeadlineExceeded, EngineFull
-
-SOON = 5.0  # seconds after which a test has failed rather than waited
+from tests.adversarial.tiny import random_images
+from tests.engine.small import SOON_SECONDS, Gate, Small, alone, ask, rows_of, small
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    engine = Engine(places=3)
+    engine = Engine(EngineLimits(places=3))
     yield engine
     engine.close()
 
@@ -26,218 +30,255 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture
 def callers() -> Iterator[ThreadPoolExecutor]:
     """Threads of their own for those who ask, as a server's."""
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(16) as threads:
         yield threads
 
 
-class Busy:
-    """Keeps an engine's thread at work inside the block, until `let_go`."""
-
-    def __init__(self, engine: Engine, callers: ThreadPoolExecutor) -> None:
-        self._began, self._go = threading.Event(), threading.Event()
-        self.asked = callers.submit(engine.run, self._work, WorkToken())
-
-    def _work(self) -> str:
-        self._began.set()
-        assert self._go.wait(SOON)
-        return "done"
-
-    def __enter__(self) -> "Busy":
-        assert self._began.wait(SOON)
-        return self
-
-    def let_go(self) -> None:
-        self._go.set()
-
-    def __exit__(self, *_: object) -> None:
-        self.let_go()
+def look(engine: Engine, on: Small, token: WorkToken | None = None, seed: int = 1) -> Tensor:
+    with engine.place(on.model) as place:
+        return place.look(random_images(seed, 1), token or WorkToken())
 
 
-def ask(engine: Engine, callers: ThreadPoolExecutor, work: Callable[[], object], token: WorkToken) -> Future[object]:
-    """Ask in a thread, and come back when the engine has it in its queue."""
-    queue = engine._device_thread._work_queue
-    before = queue.qsize()
-    asked: Future[object] = callers.submit(lambda: engine.run(work, token)[0])
-    give_up = time.monotonic() + SOON
-    while queue.qsize() == before and time.monotonic() < give_up:
+def climb(engine: Engine, on: Small, token: WorkToken | None = None, seed: int = 1, steps: int = 5) -> Climbed:
+    with engine.place(on.model, rows=2, steps=steps) as place:
+        return place.climb(ask(seed, rows_of([0, 1], [steps, steps])), token or WorkToken())
+
+
+def wait_for_places(engine: Engine, taken: int) -> None:
+    give_up = time.monotonic() + SOON_SECONDS
+    while engine.places_taken != taken:
+        assert time.monotonic() < give_up, f"{engine.places_taken} places are taken, not {taken}"
         time.sleep(0.001)
-    return asked
 
 
-def test_no_places_are_refused() -> None:
-    with pytest.raises(ValueError, match="give at least 1"):
-        Engine(places=0)
+def test_what_is_asked_for_comes_back(engine: Engine) -> None:
+    on = small()
+    torch.testing.assert_close(look(engine, on), on.network(random_images(1, 1)))
+    asked = ask(1, rows_of([0, 1], [5, 5]))
+    looped, _ = alone(on.network, asked)
+    torch.testing.assert_close(climb(engine, on).looped.perturbation, looped.perturbation)
 
 
-def test_the_place_after_the_last_is_refused_and_says_when_to_come_again(engine: Engine) -> None:
-    with engine.place(), engine.place(), engine.place():
+def test_all_work_is_done_on_one_thread(engine: Engine) -> None:
+    names: set[str] = set()
+    on = small(before=lambda images: names.add(threading.current_thread().name))
+    look(engine, on)
+    climb(engine, on)
+    assert names == {"device"}
+
+
+def test_the_place_after_the_last_is_refused_and_one_given_back_is_free(engine: Engine) -> None:
+    on = small()
+    with engine.place(on.model), engine.place(on.model), engine.place(on.model):
         assert engine.places_taken == 3
-        with pytest.raises(EngineFull, match="All 3 places are taken; come again in about 1 s") as full, engine.place():
+        with pytest.raises(EngineFull, match="All 3 places are taken"), engine.place(on.model):
             pass
-        assert full.value.retry_after_seconds == 1
     assert engine.places_taken == 0
 
 
 def test_a_place_is_given_back_after_an_error(engine: Engine) -> None:
     for _ in range(5):
-        with pytest.raises(KeyError), engine.place():
+        with pytest.raises(KeyError), engine.place(small().model):
             raise KeyError
     assert engine.places_taken == 0
 
 
-def test_retry_after_follows_the_time_requests_are_inside(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    for _ in range(40):
-        with engine.place():
-            now[0] += 30.0
-    with engine.place(), engine.place(), engine.place(), pytest.raises(EngineFull) as full, engine.place():
+def test_requests_that_would_fill_the_memory_are_refused() -> None:
+    on = small()
+    engine = Engine(EngineLimits(places=10, max_bytes=2 * 5 * on.model.held_bytes))
+    three = partial(engine.place, on.model, rows=3, steps=1)
+    with three(), pytest.raises(EngineFull, match="memory for images"), three():
         pass
-    assert full.value.retry_after_seconds == 30
+    engine.close()
 
 
-def test_work_is_done_on_the_device_thread_and_its_result_comes_back(engine: Engine) -> None:
-    names = [engine.run(lambda: threading.current_thread().name, WorkToken())[0] for _ in range(2)]
-    assert names == ["device_0", "device_0"]
+def test_requests_of_two_callers_share_steps(engine: Engine, callers: ThreadPoolExecutor) -> None:
+    gate = Gate()
+    on = small(before=gate)
+    first = callers.submit(climb, engine, on)
+    assert gate.reached.wait(SOON_SECONDS)
+    second = callers.submit(climb, engine, on)
+    wait_for_places(engine, 2)
+    while not engine._arrived:
+        time.sleep(0.001)
+    gate.open()
+    first.result(SOON_SECONDS), second.result(SOON_SECONDS)
+    assert on.step.climbs == [2, 4, 4, 4, 4, 2]
 
 
-def test_work_is_done_in_the_order_it_came(engine: Engine, callers: ThreadPoolExecutor) -> None:
-    done: list[int] = []
-    with Busy(engine, callers) as busy:
-        asked = [ask(engine, callers, lambda i=i: done.append(i), WorkToken()) for i in range(6)]  # type: ignore[misc]  # mypy cannot infer a lambda's default
-        busy.let_go()
-        for each in asked:
-            each.result(SOON)
-    assert done == list(range(6))
+def test_the_seconds_queued_are_those_before_its_first_step(engine: Engine, callers: ThreadPoolExecutor) -> None:
+    on, gate = small(), Gate()
+    busy = callers.submit(look, engine, small(before=gate))
+    assert gate.reached.wait(SOON_SECONDS)
 
+    def queued() -> float:
+        with engine.place(on.model) as place:
+            place.look(random_images(1, 1), WorkToken())
+            return place.queued_seconds
 
-def test_the_seconds_queued_are_those_before_the_work_began(engine: Engine, callers: ThreadPoolExecutor) -> None:
-    with Busy(engine, callers) as busy:
-        asked = callers.submit(engine.run, lambda: time.sleep(0.2), WorkToken())
-        time.sleep(0.1)
-        busy.let_go()
-        _, queued = asked.result(SOON)
-    assert 0.05 < queued < 0.2
-    assert busy.asked.result(SOON)[1] < 0.05
-
-
-def test_an_error_stays_with_its_own_work(engine: Engine) -> None:
-    def fail() -> None:
-        raise ZeroDivisionError("mine")
-
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        engine.run(fail, WorkToken())
-    assert engine.run(lambda: 7, WorkToken())[0] == 7
-
-
-def test_work_that_times_out_by_itself_is_not_taken_for_the_deadline(engine: Engine) -> None:
-    def fail() -> None:
-        raise TimeoutError("of the work")
-
-    with pytest.raises(TimeoutError, match="of the work"):
-        engine.run(fail, WorkToken(60))
+    asked = callers.submit(queued)
+    time.sleep(0.1)
+    gate.open()
+    busy.result(SOON_SECONDS)
+    assert asked.result(SOON_SECONDS) > 0.02
 
 
 def test_a_cancelled_token_is_not_even_queued(engine: Engine) -> None:
-    token = WorkToken()
+    token, on = WorkToken(), small()
     token.cancel()
     with pytest.raises(Cancelled):
-        engine.run(pytest.fail, token)
+        look(engine, on, token)
+    assert not on.step.looks
 
 
-def test_who_is_cancelled_in_the_queue_leaves_at_once_and_frees_the_place(
-    engine: Engine, callers: ThreadPoolExecutor
-) -> None:
-    ran: list[int] = []
-    token = WorkToken()
-
-    def request() -> None:
-        with engine.place():
-            engine.run(lambda: ran.append(1), token)
-
-    with Busy(engine, callers) as busy:
-        asked = callers.submit(request)
-        while not engine.places_taken:
-            time.sleep(0.001)
-        token.cancel()
-        with pytest.raises(Cancelled):
-            asked.result(SOON)
-        assert engine.places_taken == 0
-        assert not busy.asked.done()
-        busy.let_go()
-    engine.run(lambda: None, WorkToken())
-    assert not ran
-
-
-def test_who_is_late_in_the_queue_leaves_at_the_deadline(engine: Engine, callers: ThreadPoolExecutor) -> None:
-    ran: list[int] = []
-    with Busy(engine, callers) as busy:
-        began = time.monotonic()
-        with pytest.raises(DeadlineExceeded, match="within 50 ms"):
-            engine.run(lambda: ran.append(1), WorkToken(0.05))
-        assert time.monotonic() - began < SOON / 2
-        assert not busy.asked.done()
-        busy.let_go()
-    engine.run(lambda: None, WorkToken())
-    assert not ran
-
-
-def test_who_leaves_the_queue_leaves_nothing_in_memory(engine: Engine, callers: ThreadPoolExecutor) -> None:
-    class Image:
-        def use(self) -> None:
-            """Stand for work that holds an image."""
-
-    image = Image()
-    gone = weakref.ref(image)
-    with Busy(engine, callers):
-        with pytest.raises(DeadlineExceeded):
-            engine.run(image.use, WorkToken(0.02))
-        del image
-        gc.collect()
-        assert gone() is None
-
-
-@pytest.mark.parametrize("how", ["cancel", "deadline"])
-def test_work_that_began_is_told_by_its_token_and_waited_for(
+@pytest.mark.parametrize("how", ["cancelled", "late"])
+def test_who_is_cancelled_or_late_leaves_at_once_though_the_device_is_busy(
     engine: Engine, callers: ThreadPoolExecutor, how: str
 ) -> None:
-    token = WorkToken(0.05 if how == "deadline" else None)
-    steps: list[int] = []
+    on, token = small(), WorkToken(0.05 if how == "late" else None)
+    with Gate() as gate:
+        busy = callers.submit(look, engine, small(before=gate))
+        assert gate.reached.wait(SOON_SECONDS)
+        asked = callers.submit(climb, engine, on, token)
+        wait_for_places(engine, 2)
+        if how == "cancelled":
+            token.cancel()
+        with pytest.raises(DeadlineExceeded if how == "late" else Cancelled):
+            asked.result(SOON_SECONDS)
+        wait_for_places(engine, 1)
+        assert not busy.done()
+    busy.result(SOON_SECONDS)
+    look(engine, small())
+    assert not on.step.climbs
 
-    def work() -> None:
-        while True:
-            token.check()
-            steps.append(1)
-            time.sleep(0.001)
 
-    asked = callers.submit(engine.run, work, token)
-    while not steps:
+def test_who_leaves_frees_its_rows_within_one_step(engine: Engine, callers: ThreadPoolExecutor) -> None:
+    on, token = small(before=lambda images: time.sleep(0.001)), WorkToken()
+    endless = callers.submit(climb, engine, on, token, 1, 1_000_000)
+    while not on.step.climbs:
         time.sleep(0.001)
-    if how == "cancel":
-        token.cancel()
-    expected: type[AexError] = Cancelled if how == "cancel" else DeadlineExceeded
-    with pytest.raises(expected):
-        asked.result(SOON)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        endless.result(SOON_SECONDS)
+    look(engine, small())
+    made = len(on.step.climbs)
+    look(engine, small())
+    assert len(on.step.climbs) == made
 
 
-def test_closing_finishes_the_work_in_hand_and_drops_what_waits(callers: ThreadPoolExecutor) -> None:
-    engine = Engine(places=3)
-    ran: list[int] = []
-    with Busy(engine, callers) as busy:
-        waits = ask(engine, callers, lambda: ran.append(1), WorkToken())
-        closing = callers.submit(engine.close)
-        with pytest.raises(EngineFull, match="The server is stopping and takes no more work; come again") as stopping:
-            waits.result(SOON)
-        assert stopping.value.retry_after_seconds >= 1
-        assert not closing.done()
-        busy.let_go()
-        assert busy.asked.result(SOON)[0] == "done"
-        closing.result(SOON)
-    assert not ran
+def test_an_error_stays_with_its_own_request(engine: Engine) -> None:
+    def fail(_: Tensor) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        look(engine, small(before=fail))
+    look(engine, small())
+
+
+def test_a_fault_of_the_engine_itself_is_told_and_survived(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._runner, "step", fail)
+        with pytest.raises(RuntimeError, match="the device's thread failed") as failed:
+            look(engine, small())
+    assert isinstance(failed.value.__cause__, ZeroDivisionError)
+    look(engine, small())
+
+
+def test_closing_finishes_the_step_in_hand_and_tells_everybody(callers: ThreadPoolExecutor) -> None:
+    engine, gate = Engine(EngineLimits(places=3)), Gate()
+    on = small(before=gate)
+    begun = callers.submit(climb, engine, on)
+    assert gate.reached.wait(SOON_SECONDS)
+    waits = callers.submit(look, engine, small())
+    wait_for_places(engine, 2)
+    while not engine._arrived:
+        time.sleep(0.001)
+    closing = callers.submit(engine.close)
+    while not engine._closed:
+        time.sleep(0.001)
+    assert not closing.done()
+    gate.open()
+    closing.result(SOON_SECONDS)
+    for told in (begun, waits):
+        with pytest.raises(EngineFull, match="The server is stopping and takes no more work; come again"):
+            told.result(SOON_SECONDS)
+    assert on.step.climbs == [2]
 
 
 def test_a_closed_engine_takes_no_work_and_closes_again(engine: Engine) -> None:
     engine.close()
     engine.close()
     with pytest.raises(EngineFull, match="The server is stopping"):
-        engine.run(pytest.fail, WorkToken())
+        look(engine, small())
+
+
+def test_under_load_every_request_is_answered_and_every_answer_is_right(callers: ThreadPoolExecutor) -> None:
+    """Predictions among explanations on two good models and one of NaN; some clients vanish, some are late."""
+    engine = Engine(EngineLimits(places=16, max_step_rows=6, max_wait_seconds=1e9))
+    good, poisoned = [small(1), small(2)], small(3)
+    next(iter(poisoned.network.parameters())).fill_(torch.nan)
+    expected = {
+        (on, seed): (on.network(random_images(seed, 1)), alone(on.network, ask(seed, rows_of([0, 1], [7, 7])))[0])
+        for on in good
+        for seed in range(3)
+    }
+    outcomes: Counter[str] = Counter()
+
+    def request(number: int) -> str:
+        chance = random.Random(number)
+        on, seed, token = chance.choice(good), chance.randrange(3), WorkToken()
+        kind = chance.choice(["look", "look", "look", "climb", "poison", "vanish", "late"])
+        if kind == "look":
+            torch.testing.assert_close(look(engine, on, seed=seed), expected[on, seed][0])
+        elif kind == "climb":
+            climbed = climb(engine, on, seed=seed, steps=7)
+            torch.testing.assert_close(climbed.looped.perturbation, expected[on, seed][1].perturbation)
+        elif kind == "poison":
+            assert climb(engine, poisoned).looped.non_finite_step.tolist() == [0, 0]
+        else:
+            token = WorkToken(chance.uniform(0.0, 0.02) if kind == "late" else None)
+            if kind == "vanish":
+                threading.Timer(chance.uniform(0.0, 0.02), token.cancel).start()
+            try:
+                climb(engine, on, token, steps=1_000_000)
+            except AexError as error:
+                return f"{kind}: {type(error).__name__}"
+        return kind
+
+    answers: list[Future[str]] = [callers.submit(request, number) for number in range(150)]
+    for answer in answers:
+        outcomes[answer.result(4 * SOON_SECONDS)] += 1
+    assert outcomes.total() == 150
+    assert set(outcomes) == {"look", "climb", "poison", "vanish: Cancelled", "late: DeadlineExceeded"}
+    assert engine.places_taken == 0
+    engine.close()
+    assert not engine._runner._batches
+    assert not len(engine._runner)
+
+
+def test_ten_thousand_predictions_beside_explanations_are_all_made(callers: ThreadPoolExecutor) -> None:
+    engine, on = Engine(EngineLimits(places=16)), small()
+    images = random_images(1, 50)
+    expected = on.network(images)
+    over, climbs = threading.Event(), Counter[str]()
+
+    def explain() -> None:
+        while not over.is_set():
+            climb(engine, on, steps=20)
+            climbs["made"] += 1
+
+    def predict(_: int) -> None:
+        with engine.place(on.model, rows=50) as place:
+            torch.testing.assert_close(place.look(images, WorkToken()), expected)
+
+    explaining = [callers.submit(explain) for _ in range(2)]
+    list(callers.map(predict, range(200)))
+    over.set()
+    for each in explaining:
+        each.result(SOON_SECONDS)
+    assert climbs["made"] >= 2
+    assert sum(on.step.looks) == 10_000 + 2 * climbs["made"]
+    engine.close()

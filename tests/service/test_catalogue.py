@@ -44,6 +44,26 @@ def test_an_unknown_model_lists_the_known_ones_and_quotes_no_strange_name(models
     assert (name in str(caught.value)) == (name in {"imagenet", ""})
 
 
+def test_a_model_is_served_anew_once_reloaded(models: Path) -> None:
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    before = catalogue.served("cifar10")
+    save_checkpoint(models / "cifar10", small_network(seed=7), small_description())
+    assert catalogue.served("cifar10") is before
+    catalogue.reload("cifar10")
+    after = catalogue.served("cifar10")
+    assert after.checkpoint.weights_sha256 != before.checkpoint.weights_sha256
+    assert after.model != before.model
+
+
+def test_what_cannot_be_reloaded_is_served_as_before(models: Path) -> None:
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    before = catalogue.served("cifar10")
+    _break(models / "cifar10")
+    with pytest.raises(CheckpointError):
+        catalogue.reload("cifar10")
+    assert catalogue.served("cifar10") is before
+
+
 def test_a_broken_model_is_set_aside_with_its_reason(models: Path) -> None:
     _break(models / "x-ray_2")
     catalogue = Catalogue(models, "cpu", "cifar10")

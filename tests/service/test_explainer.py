@@ -1,7 +1,9 @@
 """The whole way of an image, on a small real network."""
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.engine.device import Engine
+from app.engine.device import Engine, EngineLimits
 from app.engine.token import WorkToken
 from app.errors import Cancelled, EngineFull, NotAnImage, NotFinite, OptionError, UnknownModel
 from app.images.decode import DecodeLimits
@@ -27,9 +29,9 @@ CONFIG = ResNetConfig(classes=3, widths=(8, 8), blocks=(1, 1))
 LIMITS = DecodeLimits(max_bytes=1 << 20, max_pixels=1 << 20, max_seconds=5)
 
 
-def save_model(folder: Path, *, fit: str = "stretch") -> None:
+def save_model(folder: Path, *, fit: str = "stretch", seed: int = 3) -> None:
     """A network with random weights, its logits spread so that explanations have somewhere to go."""
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     network = ResNet(CONFIG)
     torch.nn.init.normal_(network.classifier.weight, std=2)
     description = ModelDescription(
@@ -47,7 +49,7 @@ def save_model(folder: Path, *, fit: str = "stretch") -> None:
 def explainer(tmp_path: Path) -> Iterator[Explainer]:
     for name in ("stretch", "letterbox", "center_crop"):
         save_model(tmp_path / name, fit=name)
-    engine = Engine(places=2)
+    engine = Engine(EngineLimits(places=2))
     yield Explainer(Catalogue(tmp_path, "cpu", "stretch"), engine, decode_limits=LIMITS, max_rows=3)
     engine.close()
 
@@ -62,6 +64,11 @@ def png(height: int, width: int, seed: int = 0) -> bytes:
 
 def explain(explainer: Explainer, data: bytes, **options: object) -> ExplainResult:
     return explainer.explain(data, ExplainOptions(**options), WorkToken())  # type: ignore[arg-type]
+
+
+def changes(npz: bytes) -> NDArray[np.float32]:
+    with np.load(io.BytesIO(npz), allow_pickle=False) as arrays:
+        return np.asarray(arrays["perturbation"])
 
 
 def pixels(data: bytes) -> NDArray[np.uint8]:
@@ -137,7 +144,7 @@ def test_what_a_centre_crop_never_saw_keeps_its_pixels(explainer: Explainer) -> 
 
 def test_more_targets_than_rows_are_refused_before_anything_is_decoded(tmp_path: Path) -> None:
     save_model(tmp_path / "small")
-    engine = Engine(places=1)
+    engine = Engine(EngineLimits(places=1))
     explainer = Explainer(Catalogue(tmp_path, "cpu", "small"), engine, decode_limits=LIMITS, max_rows=2)
     with pytest.raises(OptionError, match="3 explanations; at most 2"):
         explain(explainer, b"no image", targets=("all",))
@@ -159,12 +166,56 @@ def test_what_cannot_be_answered_leaves_its_place_free(explainer: Explainer) -> 
 
 def test_a_full_engine_says_when_to_come_again(tmp_path: Path) -> None:
     save_model(tmp_path / "small")
-    engine = Engine(places=1)
-    explainer = Explainer(Catalogue(tmp_path, "cpu", "small"), engine, decode_limits=LIMITS, max_rows=2)
-    with engine.place(), pytest.raises(EngineFull) as raised:
+    engine = Engine(EngineLimits(places=1))
+    catalogue = Catalogue(tmp_path, "cpu", "small")
+    explainer = Explainer(catalogue, engine, decode_limits=LIMITS, max_rows=2)
+    with engine.place(catalogue.served().model), pytest.raises(EngineFull) as raised:
         explain(explainer, png(8, 8))
     assert raised.value.retry_after_seconds >= 1
     engine.close()
+
+
+def test_weights_are_swapped_under_load_and_every_answer_is_of_one_model(tmp_path: Path) -> None:
+    """Four clients ask on while the weights change four times: each answer is whole, and of the model it names."""
+    engine, data, options = (
+        Engine(EngineLimits(places=5)),
+        png(SIDE, SIDE),
+        ExplainOptions(steps=4, include=("arrays",)),
+    )
+    save_model(tmp_path / "m", seed=0)
+    catalogue = Catalogue(tmp_path, "cpu", "m")
+    explainer = Explainer(catalogue, engine, decode_limits=LIMITS, max_rows=3)
+    over = threading.Event()
+
+    def ask() -> list[ExplainResult]:
+        answers = []
+        while not over.is_set():
+            answers.append(explainer.explain(data, options, WorkToken()))
+        return answers
+
+    expected: dict[str, ExplainResult] = {}
+    with ThreadPoolExecutor(4) as clients:
+        asking = [clients.submit(ask) for _ in range(4)]
+        try:
+            for seed in range(1, 5):
+                found = explainer.explain(data, options, WorkToken())
+                expected[found.model.weights_sha256] = found
+                save_model(tmp_path / "m", seed=seed)
+                catalogue.reload("m")
+        finally:
+            over.set()
+        answers = [answer for client in asking for answer in client.result(60)]
+    found = explainer.explain(data, options, WorkToken())
+    expected[found.model.weights_sha256] = found
+    engine.close()
+    assert len(expected) == 5
+    assert len(answers) >= 4
+    for answer in answers:
+        right = expected[answer.model.weights_sha256]
+        assert answer.prediction.best.probability == pytest.approx(right.prediction.best.probability, abs=1e-5)
+        assert answer.arrays_npz is not None
+        assert right.arrays_npz is not None
+        np.testing.assert_allclose(changes(answer.arrays_npz), changes(right.arrays_npz), atol=1e-4)
 
 
 def test_a_network_that_is_not_finite_is_an_error_of_its_own(explainer: Explainer) -> None:

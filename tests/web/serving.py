@@ -70,6 +70,7 @@ def small_settings(models_dir: Path, **others: object) -> Settings:
         "device": "cpu",
         "threads": 1,
         "places": PLACES,
+        "max_queue_seconds": 3600.0,
         "max_upload_bytes": MAX_UPLOAD_BYTES,
         "max_image_pixels": 1_000_000,
         "max_rows": 3,

@@ -1,0 +1,223 @@
+"""Works off jobs step by step: what the device's thread does, without the thread."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from app.adversarial.explain import probability_of
+from app.engine.admission import Admission
+from app.engine.batch import Batch, Stepped
+from app.engine.jobs import ClimbJob, ClimbRow, LookJob, LookRow, Progress, Row
+from app.engine.model import DeviceModel
+from app.engine.scheduler import Kind, Scheduler
+from app.engine.split import in_parts, is_out_of_memory
+from app.errors import AexError, EngineFull
+
+GROW_AFTER_STEPS = 100
+
+Each = TypeVar("Each", Row, ClimbRow)
+
+
+@dataclass
+class _Fitting:
+    """What a step may hold since memory did not suffice for more; after `GROW_AFTER_STEPS` twice that is tried."""
+
+    rows: int
+    steps: int = 0
+
+
+class Runner:
+    """Jobs in hand. One thread calls it.
+
+    Args:
+        admission: says when to come again.
+        max_step_rows, max_step_bytes: of one step, at the most; one row always goes.
+    """
+
+    def __init__(self, admission: Admission, *, max_step_rows: int, max_step_bytes: int) -> None:
+        self._admission = admission
+        self._max_step_rows, self._max_step_bytes = max_step_rows, max_step_bytes
+        self._scheduler: Scheduler[Row, DeviceModel] = Scheduler()
+        self._jobs: set[LookJob | ClimbJob] = set()
+        self._batches: dict[DeviceModel, Batch] = {}
+        self._fitting: WeakKeyDictionary[DeviceModel, _Fitting] = WeakKeyDictionary()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, job: LookJob | ClimbJob) -> None:
+        """Take a job in hand: its rows join at the next step."""
+        self._jobs.add(job)
+        for row in job.rows:
+            self._schedule(row, "look" if isinstance(row, LookRow) else "climb")
+        if not job.rows:
+            self._end(job)
+
+    def step(self) -> None:
+        """Drop who is gone or late; then make one step, if there is a row to make it with."""
+        for job in list(self._jobs):
+            try:
+                job.token.check()
+            except AexError as over:
+                self._end(job, over)
+        step = self._scheduler.next_step(self._most_rows)
+        if step is None:
+            return
+        began = time.monotonic()
+        failures = self._look(step.model, step.rows) if step.kind == "look" else self._climb(step.model, step.rows)
+        self._account(step.kind, step.rows, time.monotonic() - began)
+        for row, error in failures.items():
+            self._end(row.job, self._no_memory() if is_out_of_memory(error) else error)
+
+    def end_all(self, error: Callable[[], BaseException]) -> None:
+        """Give up every job in hand."""
+        for job in list(self._jobs):
+            self._end(job, error())
+
+    def _look(self, model: DeviceModel, rows: Sequence[Row]) -> dict[Row, Exception]:
+        seen: dict[Row, Tensor] = {}
+
+        def work(part: Sequence[Row]) -> None:
+            _begin(part)
+            logits = model.step.logits(torch.stack([row.shown for row in part])).cpu()
+            seen.update(zip(part, logits, strict=True))
+
+        failures = self._in_parts(model, rows, work)
+        for row, logits in seen.items():
+            row.at_end = logits
+            if isinstance(row, ClimbRow):
+                self._tell(row, row.job.ask.rows.label[row.index], logits, row.perturbation)
+            self._finish(row)
+        return failures
+
+    def _climb(self, model: DeviceModel, rows: Sequence[Row]) -> dict[ClimbRow, Exception]:
+        climbing = [row for row in rows if isinstance(row, ClimbRow)]
+        steps: list[Stepped] = []
+
+        def work(part: Sequence[ClimbRow]) -> None:
+            _begin(part)
+            if model in self._batches:
+                self._batches[model].join(part)
+            else:
+                self._batches[model] = Batch(model, part)
+            steps.append(self._batches[model].step(part))
+
+        failures = self._in_parts(model, climbing, work)
+        for stepped in steps:
+            self._follow_up(stepped)
+        return failures
+
+    def _follow_up(self, stepped: Stepped) -> None:
+        """Let each row go on, look at its end, or leave, by what its step saw."""
+        logits, finite = stepped.seen.logits.cpu(), stepped.seen.finite.tolist()
+        leaving, at = stepped.leaving.tolist(), stepped.packed.state.perturbation
+        ended: list[ClimbRow] = []
+        for place, row in enumerate(stepped.members):
+            if row.steps_made == 0:
+                row.at_start = logits[place]
+            if finite[place]:
+                self._tell(row, row.job.ask.rows.label[row.index], logits[place], at[place])
+            if row.job not in self._jobs:
+                continue  # an observer raised
+            if finite[place] and not leaving[place]:
+                row.steps_made += 1
+                if row.steps_made == row.steps:
+                    ended.append(row)
+                continue
+            if not finite[place]:
+                row.non_finite_step = row.steps_made
+            row.perturbation, row.at_end = at[place].clone(), logits[place]
+            self._finish(row)
+        ended = [row for row in ended if row.job in self._jobs]
+        for row in ended:
+            row.perturbation = self._batches[row.job.model].perturbation(row)
+            self._scheduler.remove(row)
+            self._schedule(row, "look")
+        self._leave_batch(ended)
+
+    def _tell(self, row: ClimbRow, label: Tensor, logits: Tensor, perturbation: Tensor | None) -> None:
+        if row.job.observe is None or perturbation is None or row.job not in self._jobs:
+            return
+        probability = float(probability_of(logits[None], label[None]))
+        at = partial(_copied, perturbation)
+        try:
+            row.job.observe(Progress(row.index, row.steps_made, row.steps, probability, at))
+        except Exception as error:  # noqa: BLE001 - whoever asked is told; the thread goes on
+            self._end(row.job, error)
+
+    def _schedule(self, row: Row, kind: Kind) -> None:
+        model = row.job.model
+        self._scheduler.add(row, owner=row.job.reservation, kind=kind, model=model, cost=model.cost(kind))
+
+    def _finish(self, row: Row) -> None:
+        """It has all it can have."""
+        if row.job not in self._jobs:
+            return
+        self._scheduler.remove(row)
+        if isinstance(row, ClimbRow):
+            self._leave_batch([row])
+            row.perturbation = None if row.perturbation is None else row.perturbation.cpu()
+        row.job.unfinished -= 1
+        if not row.job.unfinished:
+            self._end(row.job)
+
+    def _end(self, job: LookJob | ClimbJob, error: BaseException | None = None) -> None:
+        """All of it is done, or given up; one that has ended is left alone."""
+        if job not in self._jobs:
+            return
+        self._jobs.discard(job)
+        for row in job.rows:
+            self._scheduler.remove(row)
+        if isinstance(job, ClimbJob):
+            self._leave_batch(job.rows)
+        job.end(error)
+
+    def _leave_batch(self, rows: Sequence[ClimbRow]) -> None:
+        if not rows or (batch := self._batches.get(rows[0].job.model)) is None:
+            return
+        batch.leave(rows)
+        if not len(batch):
+            del self._batches[rows[0].job.model]
+
+    def _in_parts(
+        self, model: DeviceModel, rows: Sequence[Each], work: Callable[[Sequence[Each]], None]
+    ) -> dict[Each, Exception]:
+        failures, fitted = in_parts(rows, work)
+        fitting = self._fitting.get(model)
+        if fitted is not None:
+            self._fitting[model] = _Fitting(max(1, fitted))
+        elif fitting is not None:
+            fitting.steps += 1
+            if fitting.steps == GROW_AFTER_STEPS:
+                self._fitting[model] = _Fitting(2 * fitting.rows)
+        return failures
+
+    def _most_rows(self, model: DeviceModel) -> int:
+        fitting = self._fitting.get(model)
+        most = min(self._max_step_rows, self._max_step_bytes // model.bytes_per_row)
+        return max(1, most if fitting is None else min(most, fitting.rows))
+
+    def _account(self, kind: Kind, rows: Sequence[Row], seconds: float) -> None:
+        model = rows[0].job.model
+        for row in rows:
+            row.job.reservation.spend(model.cost(kind))
+        model.meter.measured(model.cost(kind) * len(rows), seconds)
+
+    def _no_memory(self) -> EngineFull:
+        wait = self._admission.retry_after_seconds()
+        return EngineFull(f"The device has not enough memory for this just now; come again in about {wait} s.", wait)
+
+
+def _begin(rows: Sequence[Row]) -> None:
+    for row in rows:
+        row.job.begin()
+
+
+def _copied(perturbation: Tensor) -> Tensor:
+    return perturbation.to("cpu", copy=True)
