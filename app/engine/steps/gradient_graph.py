@@ -6,44 +6,29 @@ from functools import cache
 
 import torch
 from torch import Tensor, fx, nn
-from torch._decomp import core_aten_decompositions
-from torch.autograd.function import FunctionCtx
+from torch._decomp import core_aten_decompositions, get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from app.adversarial.aims import Aims, drive
 from app.engine.steps.gradient_rules import RULES
+from app.errors import StepUnavailable
 from app.networks.activations import HalfHuber
 
 
-class _Bend(torch.autograd.Function):
-    """Half-Huber ReLU by one clamp, which value and slope share: m = clamp(x, 0, delta), m (x - m / 2) / delta."""
-
-    @staticmethod
-    def forward(x: Tensor, delta: float) -> tuple[Tensor, Tensor]:
-        bent = x.clamp(0, delta)
-        return bent * (x - 0.5 * bent) * (1 / delta), bent
-
-    @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]) -> None:
-        ctx.delta = inputs[1]  # type: ignore[attr-defined]  # a context takes any name
-        ctx.save_for_backward(output[1])
-        ctx.mark_non_differentiable(output[1])
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:
-        (bent,) = ctx.saved_tensors  # type: ignore[attr-defined]  # as above
-        return grad * bent * (1 / ctx.delta), None  # type: ignore[attr-defined]  # as above
-
-
 class _BentReLU(nn.Module):
+    """Half-Huber ReLU by one clamp m of x to [0, delta]: m (x - m / 2) / delta, whose slope is m / delta.
+
+    That is also its slope where m is taken for a constant, and so it is here.
+    """
+
     def __init__(self, delta: float) -> None:
         super().__init__()
         self.delta = delta
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = _Bend.apply(x, self.delta)[0]
-        return out
+        bent = x.clamp(0, self.delta).detach()
+        return bent * (x - 0.5 * bent) * (1 / self.delta)
 
 
 class _ScaleShift(nn.Module):
@@ -71,7 +56,7 @@ def gradient_graph(network: nn.Module, images: Tensor, classes: int) -> fx.Graph
     """(images, label, margin, rivals) to (logits, gradient), for batches shaped as `images`; see `Aims` for the rest.
 
     Raises:
-        StepUnavailable: an operator's gradient has no rule here.
+        StepUnavailable: an operator's gradient has no rule here, or the network does something that no graph can hold.
     """
     network = _made_plain(network)
 
@@ -84,13 +69,20 @@ def gradient_graph(network: nn.Module, images: Tensor, classes: int) -> fx.Graph
         return logits, gradient
 
     aims = Aims.alike(torch.zeros(len(images), dtype=torch.int64), margin=False, classes=classes)
-    tracer = make_fx(both, decomposition_table=_decompositions())  # type: ignore[arg-type]  # it is what torch hands out
-    return tracer(images, aims.label, aims.margin, aims.rivals)
+    tracer = make_fx(torch.func.functionalize(both), decomposition_table=_decompositions())  # type: ignore[arg-type]  # it is what torch hands out
+    try:
+        return tracer(images, aims.label, aims.margin, aims.rivals)
+    except StepUnavailable:
+        raise
+    except Exception as error:  # whatever code the network's author wrote may trip over being traced
+        what = str(error).strip().split("\n", 1)[0]
+        raise StepUnavailable(f"This network cannot be traced: {type(error).__name__}: {what}") from error
 
 
 @cache
 def _decompositions() -> Mapping[torch._ops.OperatorBase, Callable[..., object]]:
-    return {**core_aten_decompositions(), **RULES}
+    norms = get_decompositions([torch.ops.aten.native_group_norm, torch.ops.aten.native_layer_norm])
+    return {**core_aten_decompositions(), **norms, **RULES}
 
 
 def _made_plain(network: nn.Module) -> nn.Module:

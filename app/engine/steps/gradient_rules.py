@@ -35,20 +35,22 @@ def convolution_backward(
     del bias_sizes, output_padding, mask
     sides = weight.shape[2:]
     none = [0] * len(sides)
-    if transposed:
-        return aten.convolution(grad, weight, None, stride, padding, dilation, False, none, groups), None, None
     reach = [step * (side - 1) for step, side in zip(dilation, sides, strict=True)]
     around = [far - pad for far, pad in zip(reach, padding, strict=True)]
-    if all(step == 1 for step in stride) and min(around) >= 0:
+    if not transposed and all(step == 1 for step in stride) and min(around) >= 0:
         with disable_proxy_modes_tracing():
             back = _flipped(weight, groups)
         return aten.convolution(grad, back, None, stride, around, dilation, False, none, groups), None, None
+    with disable_proxy_modes_tracing():
+        own = (
+            weight.clone()
+        )  # openvino 2026.4 computes nonsense where the way back shares the constant of the way there
+    if transposed:
+        return aten.convolution(grad, own, None, stride, padding, dilation, False, none, groups), None, None
     missing = [
         size - ((small - 1) * step - 2 * pad + far + 1)
         for size, small, step, pad, far in zip(image.shape[2:], grad.shape[2:], stride, padding, reach, strict=True)
     ]
-    with disable_proxy_modes_tracing():
-        own = weight.clone()  # openvino 2026.4 computes nonsense where this shares its constant with a convolution
     return aten.convolution(grad, own, None, stride, padding, dilation, True, missing, groups), None, None
 
 
@@ -106,8 +108,15 @@ def max_pool2d_backward(
     return flat.scatter_add(2, indices.flatten(2), grad.flatten(2)).view_as(image)
 
 
+def empty_permuted(size: Ints, order: Ints, *, dtype: torch.dtype | None = None, **others: object) -> Tensor:
+    """Room that is written to before it is read: zeros do as well, and every engine has them."""
+    del order, others
+    return torch.zeros(*size, dtype=dtype)
+
+
 RULES: dict[torch._ops.OpOverload, Callable[..., object]] = {
     aten.convolution_backward.default: convolution_backward,
     aten.avg_pool2d_backward.default: avg_pool2d_backward,
     aten.max_pool2d_with_indices_backward.default: max_pool2d_backward,
+    aten.empty_permuted.default: empty_permuted,
 }

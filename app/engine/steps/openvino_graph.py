@@ -12,7 +12,7 @@ from app.errors import StepUnavailable
 
 try:
     import openvino  # type: ignore[import-untyped]  # it marks no types
-    from openvino.frontend import FrontEndManager  # type: ignore[import-untyped]  # as above
+    from openvino.frontend import FrontEndManager, OpConversionFailure  # type: ignore[import-untyped]  # as above
     from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder  # type: ignore[import-untyped]  # as above
 except ImportError:  # an optional dependency
     openvino = None
@@ -71,10 +71,9 @@ class OpenvinoCompiler:
         decoder = TorchFXPythonDecoder(graph)  # the front end holds no reference of its own
         try:
             return front_end.convert(front_end.load(decoder))
-        except RuntimeError as error:  # the root of its errors
-            raise StepUnavailable(
-                f"openvino cannot take this network: {str(error).strip().splitlines()[-1]}"
-            ) from error
+        except OpConversionFailure as error:
+            why = str(error).strip().splitlines()[-1].removeprefix("-- ")
+            raise StepUnavailable(f"openvino cannot take this network: {why}") from error
 
     def compile(self, model: "openvino.Model") -> CompiledGraph:
         """Ready to run, for batches of the size that was traced."""
