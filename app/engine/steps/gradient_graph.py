@@ -69,7 +69,8 @@ def gradient_graph(network: nn.Module, images: Tensor, classes: int) -> fx.Graph
         return logits, gradient
 
     aims = Aims.alike(torch.zeros(len(images), dtype=torch.int64), margin=False, classes=classes)
-    tracer = make_fx(torch.func.functionalize(both), decomposition_table=_decompositions())  # type: ignore[arg-type]  # it is what torch hands out
+    table = _decompositions()
+    tracer = make_fx(torch.func.functionalize(both), table)  # type: ignore[arg-type]  # it is what torch hands out
     try:
         return tracer(images, aims.label, aims.margin, aims.rivals)
     except StepUnavailable:

@@ -42,9 +42,7 @@ def convolution_backward(
             back = _flipped(weight, groups)
         return aten.convolution(grad, back, None, stride, around, dilation, False, none, groups), None, None
     with disable_proxy_modes_tracing():
-        own = (
-            weight.clone()
-        )  # openvino 2026.4 computes nonsense where the way back shares the constant of the way there
+        own = weight.clone()  # openvino 2026.4 computes nonsense where both ways share one constant
     if transposed:
         return aten.convolution(grad, own, None, stride, padding, dilation, False, none, groups), None, None
     missing = [

@@ -31,7 +31,7 @@ class CompiledGraph:
         return [torch.from_numpy(out[number]) for number in range(len(out))]
 
     def to_bytes(self) -> bytes:
-        blob: bytes = self._compiled.export_model()
+        blob: bytes = self._compiled.export_model().getvalue()
         return blob
 
 
