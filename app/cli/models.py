@@ -28,6 +28,15 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
         ) from None
 
 
+def _pictures(words: list[str]) -> dict[str, Path]:
+    parted = [word.partition("=") for word in words]
+    if any(not file for _, _, file in parted):
+        raise OptionError(f"--picture is {words[-1]!r}; give KIND=FILE, such as explanations=out/sheet.png.")
+    return {kind: Path(file) for kind, _, file in parted}
+
+
+_KINDS = [name.removesuffix(".png") for name in PICTURES]
+
 cli = typer.Typer(help="The models of this installation: list, show, import, describe.", no_args_is_help=True)
 
 
@@ -108,13 +117,14 @@ def describe(
     rho: Annotated[float | None, typer.Option("--rho", help="Default RMS of an explanation.")] = None,
     scale: Annotated[float | None, typer.Option("--scale", help="Pixel level at the end of the colour bar.")] = None,
     picture: Annotated[
-        list[Path] | None, typer.Option("--picture", help=f"For the card: {', '.join(PICTURES)}; repeatable.")
+        list[str] | None,
+        typer.Option("--picture", help=f"KIND=FILE, a PNG for the card; KIND is {', '.join(_KINDS)}; repeatable."),
     ] = None,
     models: ModelsFolder = None,
 ) -> None:
     """Write into a model's card what no measurement says. What is not given stays.
 
-    Example: aex models describe cifar10 --intended-use "Trying the server out." --picture out/explanations.png
+    Example: aex models describe cifar10 --intended-use "Trying the server out." --picture explanations=out/sheet.png
     """
     folder = installed.describe_model(
         read_settings(models).models_dir,
@@ -124,6 +134,6 @@ def describe(
         known_failures=known_failures,
         rho=rho,
         scale=scale,
-        pictures=picture or (),
+        pictures=_pictures(picture or []),
     )
     console.print(f"written to {folder / 'CARD.md'}")

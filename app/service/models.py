@@ -1,6 +1,6 @@
 """What `aex models` does: list, show, import and describe the folders under models/."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,16 +86,17 @@ def describe_model(
     known_failures: str | None = None,
     rho: float | None = None,
     scale: float | None = None,
-    pictures: Sequence[Path] = (),
+    pictures: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write paragraphs, pictures and defaults of explanations into a model's description and card; returns its folder.
 
-    What is None stays as it was; `rho` and `scale` are those of `ExplanationDefaults`.
+    What is None stays as it was; `rho` and `scale` are those of `ExplanationDefaults`; `pictures` are PNG files by what
+    they show, as `app.networks.card.PICTURES` without the ending.
 
     Raises:
         UnknownModel: there is none of that name.
-        CheckpointError: a default is out of range; a picture has a name that no card shows, cannot be read, is too
-            large or no PNG.
+        CheckpointError: a default is out of range; a picture is of no kind that cards have, cannot be read,
+            is too large or no PNG.
     """
     folder = show_model(models, name).folder
     checkpoint = load_checkpoint(folder, "cpu")
@@ -110,14 +111,15 @@ def describe_model(
             scale=before.explanation.scale if scale is None else scale,
         ),
     )
-    kept = read_pictures(folder) | {file.name: _read_picture(file) for file in pictures}
+    kept = read_pictures(folder) | {f"{kind}.png": _read_picture(kind, file) for kind, file in (pictures or {}).items()}
     save_checkpoint(folder, checkpoint.network, described, kept)
     return folder
 
 
-def _read_picture(file: Path) -> bytes:
-    if file.name not in PICTURES:
-        raise CheckpointError(f"A card shows no {file.name}; call it one of {', '.join(PICTURES)}.")
+def _read_picture(kind: str, file: Path) -> bytes:
+    if f"{kind}.png" not in PICTURES:
+        kinds = ", ".join(name.removesuffix(".png") for name in PICTURES)
+        raise CheckpointError(f"A card has no picture {kind!r}; it may have {kinds}.")
     try:
         with file.open("rb") as stream:
             png = stream.read(_MAX_PICTURE_BYTES + 1)

@@ -94,9 +94,9 @@ def test_a_file_that_lists_no_classes_is_refused(tmp_path: Path, content: bytes,
 
 def test_what_is_described_stands_in_the_card_and_the_rest_stays(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a", small_network(), replace(small_description(), source="From a test."))
-    picture = tmp_path / "explanations.png"
+    picture = tmp_path / "sheet.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n")
-    describe_model(tmp_path, "a", intended_use="Tests.", pictures=[picture])
+    describe_model(tmp_path, "a", intended_use="Tests.", pictures={"explanations": picture})
     describe_model(tmp_path, "a", known_failures="All but tests.", rho=0.05)
     shown = show_model(tmp_path, "a")
     assert (shown.description.source, shown.description.intended_use) == ("From a test.", "Tests.")
@@ -108,16 +108,16 @@ def test_what_is_described_stands_in_the_card_and_the_rest_stays(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("kind", "content", "says"),
     [
-        ("mine.png", b"\x89PNG\r\n", "A card shows no mine.png; call it one of explanations.png"),
-        ("accuracy.png", b"GIF89a", "must be a PNG of at most 2 MiB"),
-        ("accuracy.png", None, "cannot be read: No such file"),
+        ("mine", b"\x89PNG\r\n", "A card has no picture 'mine'; it may have explanations, accuracy"),
+        ("accuracy", b"GIF89a", "must be a PNG of at most 2 MiB"),
+        ("accuracy", None, "cannot be read: No such file"),
     ],
 )
-def test_other_pictures_are_refused(tmp_path: Path, name: str, content: bytes | None, says: str) -> None:
+def test_other_pictures_are_refused(tmp_path: Path, kind: str, content: bytes | None, says: str) -> None:
     save_checkpoint(tmp_path / "a", small_network(), small_description())
     if content is not None:
-        (tmp_path / name).write_bytes(content)
+        (tmp_path / "p.png").write_bytes(content)
     with pytest.raises(CheckpointError, match=says):
-        describe_model(tmp_path, "a", pictures=[tmp_path / name])
+        describe_model(tmp_path, "a", pictures={kind: tmp_path / "p.png"})
