@@ -90,8 +90,8 @@ class _Maker:
         step = _FixedStep(both, logits)
         try:
             self._require_right(step, bucket)
-        except StepUnavailable:
-            return None  # left by a version that did it otherwise: made anew
+        except (StepUnavailable, RuntimeError):
+            return None  # another network's, or of a version that did it otherwise: made anew
         return step
 
     def _made(self, bucket: int) -> _FixedStep:

@@ -73,6 +73,7 @@ class Attention(nn.Module):
         return seen.transpose(1, 2).reshape(x.shape)
 
 
+@pytest.mark.slow
 def test_whatever_becomes_of_attention_its_gradient_is_right() -> None:
     network = between(Attention())
     step = chosen(network)
