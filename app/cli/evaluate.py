@@ -267,7 +267,8 @@ def _write_json(file: Path, written: dict[str, object]) -> None:
 
 
 def _show(name: str, scores: Mapping[str, object]) -> None:
-    for table in score_tables(scores):
+    measured = {part: value for part, value in scores.items() if part != "runs"}  # what was asked for was just typed
+    for table in score_tables(measured):
         shown = Table(*table.header, title=f"{name}: {table.title}" if table.title else name)
         for row in table.rows:
             shown.add_row(*row)
