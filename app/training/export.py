@@ -1,7 +1,7 @@
 """From a finished run to a model folder, and from measures to its model.json and card."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,10 @@ from app.errors import NotWritten
 from app.networks.checkpoint import Checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, Fit, InputDescription, ModelDescription
 from app.training.data import DataSet
+from app.training.measures.plot import MATPLOTLIB_INSTALLED, training_curve
 from app.training.recipe import Recipe
+
+_Line = tuple[float, dict[str, float]]
 
 DEFAULT_SCALE = 2 * PAPER_RHO  # few pixels change by more than twice the RMS
 
@@ -49,17 +52,18 @@ def export(
         NotWritten: the disk is full, or cannot be written.
     """
     channels, height, width = data.train.images.shape[1:]
+    log = _read_log(run)
     description = ModelDescription(
         architecture=recipe.network,
         classes=data.classes,
         input=InputDescription(height=height, width=width, channels=channels, fit=fit),
         explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
-        training={"command": command, "recipe": name, **_plain(asdict(recipe)), **_effort(run)},
+        training={"command": command, "recipe": name, **_plain(asdict(recipe)), **_effort(log)},
         scores={},
         source=f"Trained from {began} by `{command}`. {source}".strip(),
     )
     try:
-        save_checkpoint(folder, network, description, pictures={})
+        save_checkpoint(folder, network, description, _pictures(log))
     except OSError as error:
         raise NotWritten(
             f"{folder} cannot be written: {error.strerror}. Make room, and run the same with --resume:"
@@ -85,11 +89,27 @@ def _plain(value: Mapping[str, Any]) -> dict[str, object]:
     return plain
 
 
-def _effort(run: Path) -> dict[str, object]:
+def _effort(log: Sequence[_Line]) -> dict[str, object]:
     """Steps made and seconds taken, over every time the run was picked up."""
+    seconds, last = log[-1]
+    return {"steps": last["step"], "seconds": round(seconds)}
+
+
+def _pictures(log: Sequence[_Line]) -> dict[str, bytes]:
+    held_out = [
+        (seconds, {name: value for name, value in line.items() if name.startswith("held_out")})
+        for seconds, line in log
+        if "held_out_accuracy" in line
+    ]
+    return {"training.png": training_curve(held_out)} if held_out and MATPLOTLIB_INSTALLED else {}
+
+
+def _read_log(run: Path) -> list[_Line]:
+    """Every line with the seconds of training so far: a process counts from 0 when it picks a run up."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    seconds = 0.0
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
-        if following is None or following["seconds"] < line["seconds"]:  # the clock starts anew with each process
-            seconds += line["seconds"]
-    return {"steps": lines[-1]["step"], "seconds": round(seconds)}
+    before, log = 0.0, []
+    for line, last in zip(lines, [None, *lines], strict=False):
+        if last is not None and line["seconds"] < last["seconds"]:
+            before += last["seconds"]
+        log.append((before + line["seconds"], line))
+    return log

@@ -1,7 +1,9 @@
 """Accuracy against the size of the attack, and against robustness. Drawn without pyplot."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from app.training.measures.fixed_sizes import RobustAccuracy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MATPLOTLIB_INSTALLED = find_spec("matplotlib") is not None
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
 _DOTS_PER_INCH = 150
@@ -94,6 +98,29 @@ def draw_trade_off(file: Path, networks: Sequence[TradeOff]) -> None:
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
     _save(figure, file)
+
+
+def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> bytes:
+    """PNG of what was measured on held-out images, by hours of training.
+
+    Args:
+        held_out: (seconds of training, scores by name), in the order of time; each score is drawn as a line.
+
+    Raises:
+        DataError: matplotlib is not installed.
+    """
+    figure, axes = _figure()
+    hours = [seconds / 3600 for seconds, _ in held_out]
+    for name, color in zip(held_out[-1][1] if held_out else (), _COLORS, strict=False):
+        shares = [scores[name] for _, scores in held_out]
+        axes.plot(hours, shares, marker="o", color=color, label=name.replace("_", " "))
+    axes.set(xlabel="hours of training", ylabel="share of held-out images", ylim=(0, 1))
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", frameon=False)
+    png = io.BytesIO()
+    figure.savefig(png, dpi=_DOTS_PER_INCH, format="png")
+    return png.getvalue()
 
 
 def _figure() -> "tuple[Figure, Axes]":
