@@ -57,7 +57,9 @@ def train(
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Of all processes together.")] = None,
     accumulate: Annotated[int | None, typer.Option("--accumulate", help="Parts of a batch, one at a time.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="Instead of the recipe's; Muon's in proportion.")
+    ] = None,
     attack_size: Annotated[
         float | None, typer.Option("--attack-size", min=1e-4, max=1, help="Largest RMS of the training attacks.")
     ] = None,
@@ -102,6 +104,9 @@ def train(
     }
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     chosen = replace(RECIPES[recipe], **given)
+    if chosen.muon is not None:
+        share = chosen.learning_rate / RECIPES[recipe].learning_rate
+        chosen = replace(chosen, muon=replace(chosen.muon, rate=chosen.muon.rate * share))
     if attack_size is not None:
         if chosen.attack is None:
             raise OptionError(f"The recipe {recipe} trains without attacks: leave out --attack-size.")

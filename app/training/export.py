@@ -74,13 +74,21 @@ def export(
 def record_measures(folder: Path, checkpoint: Checkpoint, scores: Mapping[str, object]) -> None:
     """Write what was measured into model.json, and CARD.md anew from it.
 
-    What this run did not measure stays as an earlier one found it, and the table of runs says what each was asked for.
+    What this run did not measure, or less of, stays as an earlier one found it; the table of runs says what each
+    was asked for.
     """
     before = checkpoint.description.scores
-    found = {name: value for name, value in scores.items() if value not in (None, [], {})}
+    found = {name: value for name, value in scores.items() if not _says_less(value, before.get(name))}
     runs = [run for part in (before, found) for run in cast(list[object], part.get("runs", []))]
     description = replace(checkpoint.description, scores={**before, **found, "runs": runs})
     save_checkpoint(folder, checkpoint.network, description)
+
+
+def _says_less(value: object, than: object) -> bool:
+    """Nothing at all, or null where the other has something."""
+    if isinstance(value, Mapping) and isinstance(than, Mapping):
+        return any(value.get(name) is None for name, known in than.items() if known is not None)
+    return value in (None, [], {})
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, object]:

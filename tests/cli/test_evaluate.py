@@ -89,12 +89,13 @@ def test_only_what_was_asked_for_is_measured(data: Path, tmp_path: Path) -> None
 
 def test_what_a_later_run_does_not_measure_stays_recorded(data: Path, tmp_path: Path) -> None:
     ours = model(tmp_path / "ours", 0)
-    for part in ("explanations", "fixed_sizes"):
+    for part in ("explanations", "worst_case", "fixed_sizes"):
         aex_evaluate(ours, "--data", data, *QUICK, *FAST, "--only", part, "--record")
     scores = json.loads((ours / "model.json").read_text())["scores"]
     assert scores["explanations"]["images"] == 6
     assert len(scores["robust_accuracy"]) == 2
-    assert [run["parts"] for run in scores["runs"]] == [["explanations"], ["fixed_sizes"]]
+    assert scores["areas"]["worst_case_ara"] is not None
+    assert [run["parts"] for run in scores["runs"]] == [["explanations"], ["worst_case"], ["fixed_sizes"]]
 
 
 def test_a_second_run_from_the_file_says_the_same(data: Path, tmp_path: Path) -> None:
