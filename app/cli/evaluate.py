@@ -157,11 +157,10 @@ def _beside(ours: Subject, measured: Mapping[str, Evaluation]) -> dict[str, obje
 
 
 def _trade_offs(measured: Mapping[str, Evaluation]) -> list[TradeOff]:
-    every = {name: found.measures for name, found in measured.items()}
     return [
-        TradeOff(name, of.classification.accuracy, of.areas.worst_case_ara)
-        for name, of in every.items()
-        if of.areas.worst_case_ara is not None
+        TradeOff(name, found.measures.classification.accuracy, area)
+        for name, found in measured.items()
+        if (area := found.measures.areas.worst_case_ara) is not None
     ]
 
 

@@ -29,10 +29,13 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
 
 
 def _pictures(words: list[str]) -> dict[str, Path]:
-    parted = [word.partition("=") for word in words]
-    if any(not file for _, _, file in parted):
-        raise OptionError(f"--picture is {words[-1]!r}; give KIND=FILE, such as explanations=out/sheet.png.")
-    return {kind: Path(file) for kind, _, file in parted}
+    pictures = {}
+    for word in words:
+        kind, _, file = word.partition("=")
+        if not file:
+            raise OptionError(f"--picture is {word!r}; give KIND=FILE, such as explanations=out/sheet.png.")
+        pictures[kind] = Path(file)
+    return pictures
 
 
 _KINDS = [name.removesuffix(".png") for name in PICTURES]

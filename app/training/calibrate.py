@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.training.data import Images
+from app.training.start import names_of_head
 
 _LOWEST, _HIGHEST = 1 / 20, 20.0  # temperatures looked at
 _HALVINGS = 40
@@ -22,17 +23,15 @@ def calibrate(network: nn.Module, images: Images) -> float:
     """Divide the logits by the temperature at which these images' labels are likeliest; returns it. No class changes.
 
     Args:
-        network: in evaluation mode; its last linear layer makes the logits.
+        network: in evaluation mode; its last layer makes the logits.
         images: not learned from.
     """
     device = next(network.parameters()).device
     batches = [slice(at, at + _BATCH) for at in range(0, len(images), _BATCH)]
     logits = torch.cat([network(images.floats(batch).to(device)).float().cpu() for batch in batches])
     found = best_temperature(logits, images.labels)
-    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
-    last.weight.div_(found)
-    if last.bias is not None:
-        last.bias.div_(found)
+    for name in names_of_head(network):
+        network.get_parameter(name).div_(found)
     return found
 
 

@@ -67,14 +67,14 @@ def begin_from(network: nn.Module, start: Start) -> None:
     fresh: Mapping[str, Tensor] = network.state_dict()
     tensors = {name: torch.zeros_like(values) for name, values in fresh.items() if name.endswith(_COUNTER)}
     tensors |= start.tensors
-    head = _head(network)
+    head = names_of_head(network)
     if any(tensors[name].shape != fresh[name].shape for name in head if name in tensors):
         tensors |= {name: fresh[name] for name in head}
     require_fit(network, tensors, start.path)
     network.load_state_dict(tensors)
 
 
-def _head(network: nn.Module) -> list[str]:
+def names_of_head(network: nn.Module) -> list[str]:
     """Names of the last layer's weights, the one that makes logits."""
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     return [name for name in network.state_dict() if name.rpartition(".")[0] == layers[-1]]

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.cli import main
+from tests.cli.command import run_aex
 
 ROOT = Path(__file__).parents[2]
 CAT = ROOT / "examples" / "cat-0.png"
@@ -26,14 +25,7 @@ def aex(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     monkeypatch.setenv("AEX_THREADS", "1")
 
     def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["aex", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        return run_aex(monkeypatch, capsys, *words)
 
     return run
 

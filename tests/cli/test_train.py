@@ -1,7 +1,6 @@
 """`aex train` as a user types it: to a model folder, resumed, overridden, fine-tuned, and tried without writing."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.cli import main
 from app.networks.checkpoint import load_checkpoint
 from app.networks.resnet import ResNetConfig
 from app.training.recipe import RECIPES, Recipe
+from tests.cli.command import run_aex
 from tests.training.toy import toy_data
 
 TINY = Recipe(ResNetConfig(classes=10, widths=(4, 8), blocks=(1, 1)), epochs=1, batch_size=16, crop_padding=1)
@@ -34,14 +33,8 @@ def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
     np.savez("data.npz", **arrays)
 
     def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["aex", "train", "tiny", "--no-compile", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, " ".join(said.err.split())
+        status, out, error = run_aex(monkeypatch, capsys, "train", "tiny", "--no-compile", *words)
+        return status, out, " ".join(error.split())
 
     return run
 
