@@ -12,7 +12,7 @@ from app.cli.common import DeviceName, console, progress_bar, read_settings, typ
 from app.cli.data_report import data_tables
 from app.errors import OptionError
 from app.images.fit import Fit
-from app.networks.build import TorchvisionConfig
+from app.networks.build import Architecture, TorchvisionConfig
 from app.networks.resnet import ResNetConfig
 from app.training.data import DataSet
 from app.training.distributed import Processes, joined
@@ -22,7 +22,7 @@ from app.training.journal import TENSORBOARD_INSTALLED
 from app.training.load import load_data
 from app.training.recipe import RECIPES, Recipe
 from app.training.report import class_weights, mean_and_std, report, without_leaks
-from app.training.start import Start, read_start
+from app.training.start import Start, deepened, read_start
 from app.training.train import Progress, class_count, require_fit
 from app.training.train import train as run_training
 
@@ -53,6 +53,10 @@ def train(
         Path | None, typer.Option("--init", help="Fine-tune: a model folder, or a state dict such as torchvision's.")
     ] = None,
     arch: Annotated[str | None, typer.Option("--arch", help="A torchvision network, not the recipe's.")] = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option("--blocks", help="Residual blocks of each group, such as 2,2,2; more than --init has start idle."),
+    ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Of all processes together.")] = None,
@@ -103,15 +107,8 @@ def train(
         "amp": amp,
     }
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
-    chosen = replace(RECIPES[recipe], **given)
-    if chosen.muon is not None:
-        share = chosen.learning_rate / RECIPES[recipe].learning_rate
-        chosen = replace(chosen, muon=replace(chosen.muon, rate=chosen.muon.rate * share))
-    if attack_size is not None:
-        if chosen.attack is None:
-            raise OptionError(f"The recipe {recipe} trains without attacks: leave out --attack-size.")
-        chosen = replace(chosen, attack=replace(chosen.attack, size_rms=attack_size))
-    start = None if init is None else read_start(init, chosen.network)
+    chosen = _changed(RECIPES[recipe], given, attack_size, blocks)
+    start = None if init is None else _begin(init, chosen.network, blocks)
     if start is not None:
         chosen = replace(chosen, network=start.architecture)
     with joined(settings.torch_device()) as (processes, place):
@@ -144,6 +141,41 @@ def train(
                     fit=cast(Fit, fit),
                 )
                 console.print(f"written to {out}; measure it with: aex evaluate {out} --data {data}")
+
+
+def _changed(recipe: Recipe, given: dict[str, Any], attack_size: float | None, blocks: str | None) -> Recipe:
+    """The recipe with what the command line says instead."""
+    chosen = replace(recipe, **given)
+    if chosen.muon is not None:
+        share = chosen.learning_rate / recipe.learning_rate
+        chosen = replace(chosen, muon=replace(chosen.muon, rate=chosen.muon.rate * share))
+    if attack_size is not None:
+        if chosen.attack is None:
+            raise OptionError("This recipe trains without attacks: leave out --attack-size.")
+        chosen = replace(chosen, attack=replace(chosen.attack, size_rms=attack_size))
+    if blocks is not None:
+        chosen = replace(chosen, network=_with_blocks(chosen.network, _counts(blocks)))
+    return chosen
+
+
+def _begin(init: Path, network: Architecture, blocks: str | None) -> Start:
+    start = read_start(init, network)
+    return start if blocks is None else deepened(start, _counts(blocks))
+
+
+def _with_blocks(network: Architecture, blocks: tuple[int, ...]) -> Architecture:
+    if not isinstance(network, ResNetConfig):
+        raise OptionError("--blocks is for our own residual networks: leave it out with --arch.")
+    if len(blocks) != len(network.widths):
+        raise OptionError(f"--blocks must have a number for each of the {len(network.widths)} groups of this network.")
+    return replace(network, blocks=blocks)
+
+
+def _counts(blocks: str) -> tuple[int, ...]:
+    counts = tuple(int(count) if count.isdecimal() else 0 for count in blocks.split(","))
+    if min(counts) < 1:
+        raise OptionError(f"--blocks is {blocks!r}; it must be numbers of 1 and more between commas, such as 2,2,2.")
+    return counts
 
 
 def _read(data: Path, size: int | None, fit: Fit, *, hidden: bool) -> DataSet:

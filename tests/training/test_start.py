@@ -11,7 +11,7 @@ from app.errors import CheckpointError
 from app.networks.build import TorchvisionConfig, build_network
 from app.networks.checkpoint import save_checkpoint
 from app.networks.resnet import ResNet, ResNetConfig
-from app.training.start import Start, begin_from, read_start
+from app.training.start import Start, begin_from, deepened, read_start
 from app.training.train import train
 from tests.networks.small import CONFIG, authors_tensors, small_description, small_network
 from tests.training.toy import NETWORK, RECIPE, toy_data
@@ -91,3 +91,21 @@ def test_a_state_dict_needs_the_name_of_its_architecture(tmp_path: Path) -> None
     torch.save(ResNet(NETWORK).state_dict(), tmp_path / "ours.pt")
     with pytest.raises(CheckpointError, match="name its --arch"):
         read_start(tmp_path / "ours.pt", NETWORK)
+
+
+def test_a_deepened_network_computes_what_the_shallower_one_did(tmp_path: Path) -> None:
+    saved = small_network()
+    save_checkpoint(tmp_path / "small", saved, small_description())
+    start = deepened(read_start(tmp_path / "small", NETWORK), (3, 4))
+    assert start.architecture == replace(CONFIG, blocks=(3, 4))
+    network = build_network(start.architecture, CONFIG.classes).eval()
+    begin_from(network, start)
+    images = torch.rand(3, CONFIG.channels, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(images), saved.eval()(images))
+
+
+@pytest.mark.parametrize("blocks", [(3,), (0, 2), (1, 1), (1, 2, 2)])
+def test_a_network_is_not_made_shallower(tmp_path: Path, blocks: tuple[int, ...]) -> None:
+    save_checkpoint(tmp_path / "small", small_network(), small_description())
+    with pytest.raises(CheckpointError, match="has 1,2 blocks in its groups: give as many groups, of no fewer"):
+        deepened(read_start(tmp_path / "small", NETWORK), blocks)
