@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from app.engine.device import Engine
 from app.errors import AexError
-from app.service.catalogue import Catalogue
+from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.settings import Settings
 from app.web.application import build_app
 from app.web.logs import configure_logs, log, log_fault
-from app.web.parts import Parts, Readiness
+from app.web.parts import Parts
 from app.web.work import SPARE_THREADS, Workers
 
 
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(settings.engine_limits())
         app.state.parts = parts = _put_together(settings, catalogue, engine)
-        warming = asyncio.create_task(_warm_up(parts.explainer, parts.readiness))
+        warming = asyncio.create_task(_warm_up(parts, settings.make_step()))
         try:
             yield
         finally:
@@ -66,12 +66,17 @@ def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine) -> P
     )
 
 
-async def _warm_up(explainer: Explainer, readiness: Readiness) -> None:
-    """Serve from the start, and say ready once the first passes, the slow ones, are made."""
+async def _warm_up(parts: Parts, make_step: MakeStep) -> None:
+    """Serve from the start, and say ready once the default model is as quick as it gets; the others follow."""
+    catalogue, readiness = parts.catalogue, parts.readiness
     try:
-        await to_thread.run_sync(explainer.warm_up)
+        await to_thread.run_sync(catalogue.quicken, catalogue.default, make_step)
+        await to_thread.run_sync(parts.explainer.warm_up)
         readiness.warm = True
         log.info("ready")
+        for name in catalogue.names():
+            if name != catalogue.default:
+                await to_thread.run_sync(catalogue.quicken, name, make_step)
     except AexError as error:
         readiness.fault = str(error)
         log.error("warm-up failed", why=str(error))

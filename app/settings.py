@@ -13,8 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.engine.device import EngineLimits
 from app.engine.memory import free_bytes
+from app.engine.steps.choose import Backend
 from app.errors import SettingsError
 from app.images.decode import DecodeLimits
+from app.service.catalogue import MakeStep
+from app.service.steps import step_maker
 
 PREFIX = "AEX_"
 
@@ -33,6 +36,12 @@ class Settings(BaseSettings):
     models_dir: Annotated[Path, Field(description="folder of models, one folder each")] = Path("models")
     default_model: Annotated[str, Field(description="name of the model used where a request names none")] = "cifar10"
     device: Annotated[str, Field(description="auto (a GPU where there is one), cpu, cuda or cuda:N")] = "auto"
+    step_backend: Annotated[
+        Backend, Field(description="what computes gradients: auto (the quickest there is), eager, openvino or cuda")
+    ] = "auto"
+    cache_dir: Annotated[
+        Path, Field(description="folder that keeps compiled gradients between runs; it need not be writable")
+    ] = Path("~/.cache/aex")
     threads: Annotated[int, Field(ge=0, le=1024, description="processor threads for tensors, 0 for one a core")] = 0
     places: Annotated[int, Field(ge=1, le=1000, description="requests worked on or waiting at once")] = 16
     max_queue_seconds: Annotated[
@@ -85,6 +94,10 @@ class Settings(BaseSettings):
             max_bytes=self.max_device_bytes or free_bytes(device) // 4,
             max_step_rows=self.max_step_rows or _STEP_ROWS[device.type],
         )
+
+    def make_step(self) -> MakeStep:
+        """How the gradients of a model are computed."""
+        return step_maker(self.step_backend, threads=self.thread_count(), cache=self.cache_dir.expanduser())
 
     def torch_device(self) -> torch.device:
         """The device to work on.

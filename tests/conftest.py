@@ -1,7 +1,7 @@
 """What tests of several rooms share: threads bounded once, and the paper authors' networks where they are at hand."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,14 @@ REFERENCE_DIR = "AEX_REFERENCE_DIR"
 @pytest.fixture(scope="session", autouse=True)
 def _bounded_threads() -> None:
     torch.set_num_threads(1)  # most networks here are tiny: a second thread only waits
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_compiled() -> Iterator[None]:
+    """Compiling takes seconds, which networks of tests do not earn back; tests of compiling say so themselves."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AEX_STEP_BACKEND", "eager")
+        yield
 
 
 @pytest.fixture(scope="session")

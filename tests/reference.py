@@ -91,6 +91,36 @@ def plain_loop(
     return seen
 
 
+def plain_projected(
+    network: Classifier,
+    image: Tensor,
+    *,
+    score: Score,
+    encourage: bool,
+    size_rms: float,
+    steps: int,
+    overshoot: float,
+    momentum: float,
+    resting: float = 0.0,
+) -> list[Tensor]:
+    """The loop that is put back to its size after every step; ends before a step that moves it by less than resting."""
+    d = torch.zeros_like(image)
+    m = torch.zeros_like(image)
+    seen = [d]
+    for t in range(steps):
+        x = (image + d).detach().requires_grad_()
+        (g,) = torch.autograd.grad(score(network(x[None])[0]), x)
+        u = -g if encourage else g
+        m = momentum * m + (1 - momentum) * u / (1e-8 + plain_rms(u))
+        far = d + m * (size_rms * overshoot * (steps - t) / (steps * (steps + 1) / 2))
+        new = far * (size_rms / (1e-8 + plain_rms(far)))
+        if plain_rms(new - d) < resting * size_rms:
+            break
+        d = new
+        seen.append(d)
+    return seen
+
+
 def plain_minimal_rms(network: Classifier, image: Tensor, seen: Sequence[Tensor], follow: Follow) -> float:
     """The smallest RMS among the perturbations seen that met the goal, infinite where none did."""
     met = [plain_rms(d) for d in seen if not follow(network((image + d)[None])[0].detach(), d)]

@@ -1,4 +1,7 @@
-"""g_explain+ and g_explain-: the change of a given size that makes an image most, or least, of a class."""
+"""g_explain+ and g_explain-: the change of a given size that makes an image most, or least, of a class.
+
+Two ways to find it: the paper's, and a fast one, which comes as far in 8 steps as the paper's in 35.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -17,6 +20,11 @@ Direction = Literal["encourage", "discourage"]
 PAPER_STEPS = 35
 PAPER_OVERSHOOT = 5.0
 PAPER_RHO = 0.1
+
+# Found on CIFAR-10 test images for resnet44-all and our own networks, encouraged and discouraged, at RMS .03 to .1.
+FAST_STEPS = 8
+FAST_FIRST_STEP = 4.0  # in sizes; the projection takes back what is too far. From there they fall linearly.
+FAST_MOMENTUM = 0.3
 
 SIZE_TOLERANCE = 0.05  # the loop's last steps are under 1% of rho, so a row that ends further off has not settled
 
@@ -58,6 +66,19 @@ def paper_rows(target: Tensor, *, direction: Direction, rho: float = PAPER_RHO, 
         steps=steps,
         overshoot=PAPER_OVERSHOOT,
         momentum=0.0,
+    )
+
+
+def fast_rows(target: Tensor, *, direction: Direction, rho: float = PAPER_RHO, steps: int = FAST_STEPS) -> Rows:
+    """Options for explaining each `target` class, int64 (batch,), in few steps, at exactly RMS `rho`."""
+    return Rows.alike(
+        target,
+        encourage=direction == "encourage",
+        size_rms=rho,
+        steps=steps,
+        overshoot=FAST_FIRST_STEP * (steps + 1) / 2,
+        momentum=FAST_MOMENTUM,
+        projected=True,
     )
 
 

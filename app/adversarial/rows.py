@@ -19,6 +19,8 @@ class Rows(Batched):
         steps: int64, gradient steps T.
         overshoot: float, the step sizes sum to size_rms * overshoot.
         momentum: float in [0, 1), 0 for none.
+        projected: bool, true to put the change back to exactly `size_rms` after every step, and to be done once steps
+            hardly move it.
     """
 
     label: Tensor
@@ -27,10 +29,19 @@ class Rows(Batched):
     steps: Tensor
     overshoot: Tensor
     momentum: Tensor
+    projected: Tensor
 
     @classmethod
     def alike(
-        cls, label: Tensor, *, encourage: bool, size_rms: float, steps: int, overshoot: float, momentum: float
+        cls,
+        label: Tensor,
+        *,
+        encourage: bool,
+        size_rms: float,
+        steps: int,
+        overshoot: float,
+        momentum: float,
+        projected: bool = False,
     ) -> "Rows":
         """Rows that differ in their label only."""
 
@@ -44,4 +55,5 @@ class Rows(Batched):
             steps=fill(steps, torch.int64),
             overshoot=fill(overshoot, torch.float32),
             momentum=fill(momentum, torch.float32),
+            projected=fill(projected, torch.bool),
         )

@@ -12,9 +12,9 @@ StopRule = Callable[[Tensor, Tensor, Rows], Tensor]
 
 
 def while_below_size(logits: Tensor, perturbation: Tensor, rows: Rows) -> Tensor:
-    """Explanations and L2 training: grow until the RMS asked for, then hover there."""
+    """Explanations and L2 training: grow until the RMS asked for, then hover there; projected rows do so unasked."""
     del logits
-    return rms(perturbation) < rows.size_rms
+    return (rms(perturbation) < rows.size_rms) | rows.projected
 
 
 def while_class_stands(logits: Tensor, perturbation: Tensor, rows: Rows) -> Tensor:

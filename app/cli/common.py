@@ -23,6 +23,8 @@ from app.settings import Settings
 console = Console()
 errors = Console(stderr=True)
 
+WORTH_COMPILING = 50  # images: the quickest step is made in seconds, or found in the cache in less than one
+
 ImagePaths = Annotated[list[Path], typer.Argument(help="Image files: PNG, JPEG, WebP, BMP, TIFF or GIF.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
@@ -38,16 +40,18 @@ def read_settings(models: Path | None = None, device: str | None = None) -> Sett
 
 
 def typed_command() -> str:
-    """What was typed; of a file elsewhere its name, because cards travel."""
-    words = (re.sub(r"(^|=)(/|\.\./|~/).*/", r"\1", word) for word in sys.argv[1:])
+    """What to type to do the same again: of a file elsewhere its name, because cards travel, and not --resume."""
+    words = (re.sub(r"(^|=)(/|\.\./|~/).*/", r"\1", word) for word in sys.argv[1:] if word != "--resume")
     return shlex.join(["aex", *words])
 
 
 @contextmanager
-def open_explainer(model: str | None, models: Path | None, device: str | None) -> Iterator[Explainer]:
+def open_explainer(model: str | None, models: Path | None, device: str | None, *, images: int) -> Iterator[Explainer]:
     """An explainer of this process's own, closed at the end of the block; `model` need not be the installation's."""
     settings = read_settings(models, device)
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), model or settings.default_model)
+    if images >= WORTH_COMPILING:
+        catalogue.quicken(catalogue.default, settings.make_step())
     engine = Engine(replace(settings.engine_limits(), places=1))
     try:
         yield Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows)

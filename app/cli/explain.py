@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from app.adversarial.explain import PAPER_STEPS
 from app.cli.common import (
     DeviceName,
     ImagePaths,
@@ -40,11 +39,11 @@ def explain(
         typer.Option("--target", help="Class name or id, predicted, runner_up or all; may be given again."),
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
-    method: Annotated[str, typer.Option(help="paper.")] = "paper",
+    method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
     rho: Annotated[
         float | None, typer.Option(help="RMS size of the change, above 0 to 1 (default: the model's).")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Gradient steps.")] = PAPER_STEPS,
+    steps: Annotated[int | None, typer.Option(help="Gradient steps at the most (default: the method's).")] = None,
     heatmap: Annotated[str, typer.Option(help="signed or magnitude.")] = "signed",
     overlay: Annotated[str, typer.Option(help="original, grayscale or none.")] = "original",
     color_map: Annotated[str | None, typer.Option("--color-map", help="Name of a colour map.")] = None,
@@ -64,7 +63,7 @@ def explain(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
         direction=direction,  # type: ignore[arg-type]  # checked by the options
-        method=method,
+        method=method,  # type: ignore[arg-type]  # checked by the options
         rho=rho,
         steps=steps,
         heatmap=heatmap,  # type: ignore[arg-type]  # checked by the options
@@ -77,7 +76,7 @@ def explain(
     folders = _folders(images, out)
     rows: list[SheetRow] = []
     limits = read_settings().decode_limits()
-    with open_explainer(model, models, device) as explainer:
+    with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):
                 result = explainer.explain(data, options, WorkToken())

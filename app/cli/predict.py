@@ -26,7 +26,7 @@ def predict(
     Examples: aex predict examples/cat-0.png    aex predict --top-k 0 --json scans/*.jpg
     """
     options = PredictOptions(model=model, top_k=top_k)
-    with open_explainer(model, models, device) as explainer:
+    with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "predicting"):
             with naming(path):
                 result = explainer.predict(data, options, WorkToken())

@@ -27,7 +27,10 @@ class Packed(Batched):
 
 @dataclass(frozen=True)
 class Stepped:
-    """What a step saw of some rows, `packed` as they were before it; bool (rows,) `leaving`: done before this step."""
+    """What a step saw of some rows, `packed` as they were before it; bool (rows,) `leaving`: done before this step.
+
+    They are done by the rule of whoever asked, or because they rest.
+    """
 
     members: Sequence[ClimbRow]
     packed: Packed
@@ -81,7 +84,7 @@ class Batch:
             _each_by_its_own([row.job.ask.follow_rule for row in rows]),
         )
         leave_rule = _each_by_its_own([row.job.ask.leave_rule or _never for row in rows])
-        leaving = leave_rule(seen.logits, packed.state.perturbation, packed.rows)
+        leaving = leave_rule(seen.logits, packed.state.perturbation, packed.rows) | seen.resting
         if everyone:
             self._packed = replace(packed, state=moved)
         else:

@@ -48,7 +48,7 @@ class Ask:
         rows: options of each.
         aims: what each climbs.
         follow_rule: where the gradient is followed.
-        leave_rule: a row for which it is true is done, before its next step; without it rows make all their steps.
+        leave_rule: a row for which it is true is done, before its next step; so is, rule or none, one that rests.
     """
 
     images: Tensor

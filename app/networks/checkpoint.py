@@ -47,6 +47,12 @@ class Checkpoint:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the network's images."""
+        size = self.description.input
+        return size.channels, size.height, size.width
+
 
 def read_description(folder: Path) -> tuple[ModelDescription, str]:
     """What model.json says, and the weights' SHA-256; the weights are not read.

@@ -31,11 +31,7 @@ def model_folders(folder: Path) -> list[Path]:
 
 
 MakeStep = Callable[[Checkpoint], GradientStep]
-
-
-def eager_step(checkpoint: Checkpoint) -> GradientStep:
-    """The gradient as torch computes it unaided."""
-    return eager(checkpoint.network)
+"""How the gradients of a model are computed; on the way it may take its time."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,8 @@ class Served:
 class Catalogue:
     """Every model of a folder, ready to be asked. One that is broken is set aside, unless it is the default."""
 
-    def __init__(
-        self, folder: Path, device: torch.device | str, default: str, *, make_step: MakeStep = eager_step
-    ) -> None:
-        """Load all models of `folder` on `device`; `make_step` is how their gradients are computed.
+    def __init__(self, folder: Path, device: torch.device | str, default: str) -> None:
+        """Load all models of `folder` on `device`. Gradients are torch's own until `quicken` finds a quicker way.
 
         Raises:
             UnknownModel: there is no model `default`.
@@ -60,7 +54,6 @@ class Catalogue:
         """
         self._default = default
         self._device = device
-        self._make_step = make_step
         self._served: dict[str, Served] = {}
         self._broken: dict[str, str] = {}
         for model in model_folders(folder):
@@ -101,6 +94,17 @@ class Catalogue:
         """
         self._served[name] = self._load(self.get(name).folder)
 
+    def quicken(self, name: str, make_step: MakeStep) -> None:
+        """Have the model's gradients computed by a step that takes time to make; it is asked as before until then.
+
+        Raises:
+            UnknownModel: no model of that name is served.
+        """
+        before = self.served(name)
+        model = _opened(before.checkpoint, make_step(before.checkpoint))
+        if self._served[name] is before:  # else it was reloaded meanwhile, and this step is of the old weights
+            self._served[name] = Served(before.checkpoint, model)
+
     def served(self, name: str | None = None) -> Served:
         """The model of that name, or the default.
 
@@ -121,7 +125,8 @@ class Catalogue:
         if not is_model_name(folder.name):
             raise CheckpointError(f"{folder} is not a model's name; rename the folder to {NAME_RULE}.")
         checkpoint = load_checkpoint(folder, self._device)
-        wanted = checkpoint.description.input
-        shape = (wanted.channels, wanted.height, wanted.width)
-        step = self._make_step(checkpoint)
-        return Served(checkpoint, open_model(checkpoint.network, step, shape, checkpoint.device))
+        return Served(checkpoint, _opened(checkpoint, eager(checkpoint.network)))
+
+
+def _opened(checkpoint: Checkpoint, step: GradientStep) -> DeviceModel:
+    return open_model(checkpoint.network, step, checkpoint.shape, checkpoint.device)

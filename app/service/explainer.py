@@ -101,7 +101,7 @@ class Explainer:
         checkpoint = served.checkpoint
         rows = self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
-        with self._engine.place(served.model, rows=rows, steps=options.steps) as place:
+        with self._engine.place(served.model, rows=rows, steps=options.most_steps) as place:
             with clock.measure("decode"):
                 upload = _read(data, self._limits, checkpoint)
             with clock.measure("explain", place):
@@ -210,7 +210,7 @@ def _judge(
             rho=rho,
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
-            steps=options.steps,
+            steps=found.steps_made[row],
             converged=settled,
             goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from app.adversarial.aims import Aims
-from app.adversarial.explain import Explanation, judge, paper_rows
+from app.adversarial.explain import Explanation, fast_rows, judge, paper_rows
 from app.adversarial.loop import require_finite
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
@@ -24,12 +24,14 @@ class Found:
         logits: (classes,), of the image as it was uploaded.
         targets, roles: class ids, and the role of each.
         explanation: a row for each target, unclamped.
+        steps_made: gradient steps of each row.
     """
 
     logits: Tensor
     targets: list[int]
     roles: list[str]
     explanation: Explanation
+    steps_made: list[int]
 
 
 def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
@@ -64,9 +66,10 @@ def explain_targets(
     logits = logits_of(place, image[None], token)[0]
     targets, roles = choose_targets(options.targets, classes, logits)
     label = torch.tensor(targets)
-    rows = paper_rows(label, direction=options.direction, rho=rho, steps=options.steps)
+    make_rows = fast_rows if options.method == "fast" else paper_rows
+    rows = make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
     images = image.expand(len(targets), *image.shape)
     climbed = place.climb(Ask(images, rows, Aims.alike(label, margin=False, classes=len(classes))), token, observe)
     explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(logits, targets, roles, explanation)
+    return Found(logits, targets, roles, explanation, climbed.steps_made.tolist())

@@ -99,7 +99,7 @@ class TargetExplanation:
         rho: RMS asked for.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
-        converged: the loop's own RMS, before clamping, is within 5% of rho.
+        converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         pictures: by name, in the order asked for.

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias, get_args
 
-from app.adversarial.explain import PAPER_STEPS, Direction
+from app.adversarial.explain import Direction
 from app.errors import OptionError
 from app.service.options import (
+    DEFAULT_STEPS,
     INCLUDABLE,
     MAX_STEPS,
     PICTURES,
     TARGET_WORDS,
     ExplainOptions,
     Heatmap,
+    Method,
     Overlay,
     PredictOptions,
 )
@@ -78,7 +80,12 @@ EXPLAIN = (
         ExplainOptions.targets,
     ),
     _choice("direction", get_args(Direction), "encourage", "more of the class, or less of it"),
-    _choice("method", ("paper",), "paper", "how the change is searched for"),
+    _choice(
+        "method",
+        get_args(Method),
+        ExplainOptions.method,
+        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps",
+    ),
     Option(
         "rho",
         number,
@@ -98,8 +105,8 @@ EXPLAIN = (
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_STEPS,
-            "default": PAPER_STEPS,
-            "description": "gradient steps",
+            "description": "gradient steps at the most; by default as many as the method needs: "
+            + ", ".join(f"{steps} for {method}" for method, steps in DEFAULT_STEPS.items()),
         },
     ),
     _choice("heatmap", get_args(Heatmap), "signed", "mean of the change over colours, or its size"),

@@ -1,10 +1,12 @@
 """Explanations: what they report is what they did, and they fail row by row."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from app.adversarial.drives import margin
-from app.adversarial.explain import explain, paper_rows
+from app.adversarial.explain import Direction, explain, fast_rows, paper_rows
 from tests.adversarial.tiny import (
     breaks_beyond,
     mixed_rows,
@@ -25,6 +27,34 @@ def test_the_papers_options() -> None:
     assert rows.steps.tolist() == [35, 35]
     assert rows.overshoot.tolist() == [5.0, 5.0]
     assert rows.momentum.tolist() == [0.0, 0.0]
+
+
+def test_fast_options() -> None:
+    rows = fast_rows(torch.tensor([3, 7]), direction="encourage", rho=0.05)
+    assert rows.label.tolist() == [3, 7]
+    assert rows.encourage.tolist() == [True, True]
+    assert rows.steps.tolist() == [8, 8]
+    assert rows.overshoot.tolist() == [18.0, 18.0]  # 4 + 3.5 + ... + 0.5
+    assert rows.momentum.tolist() == pytest.approx([0.3, 0.3])
+    assert rows.projected.all()
+
+
+@pytest.mark.parametrize("direction", get_args(Direction))
+@pytest.mark.parametrize("rho", [0.01, 0.1, 0.7])
+def test_a_fast_explanation_has_the_size_asked_for(rho: float, direction: Direction) -> None:
+    network, images, label = random_convnet(5).float(), random_images(6, 4).float(), torch.tensor([0, 1, 2, 3])
+    found = explain(network, images, fast_rows(label, direction=direction, rho=rho))
+    torch.testing.assert_close(found.perturbation_rms, torch.full((4,), rho), rtol=1e-5, atol=0)
+    assert found.settled.all()
+
+
+@pytest.mark.parametrize("direction", get_args(Direction))
+def test_a_fast_explanation_gets_about_as_far_as_the_papers(direction: Direction) -> None:
+    network, images, label = random_convnet(7).float(), random_images(8, 16).float(), torch.arange(16) % 4
+    paper = explain(network, images, paper_rows(label, direction=direction))
+    fast = explain(network, images, fast_rows(label, direction=direction, rho=0.1))
+    far, as_far = (one.probability_after.log().mean() for one in (paper, fast))
+    assert as_far > 1.05 * far if direction == "encourage" else as_far < 0.95 * far
 
 
 @pytest.mark.parametrize("encourage", [True, False])

@@ -1,5 +1,6 @@
 """The loop against the slow oracle, against closed forms, and what it must never do."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from app.adversarial.drives import Drive, cross_entropy, margin
 from app.adversarial.explain import paper_rows
-from app.adversarial.loop import perturb, require_finite
+from app.adversarial.loop import RESTING_MOVE, perturb, require_finite
 from app.adversarial.rows import Rows
 from app.adversarial.sizes import rms
 from app.adversarial.stop_rules import StopRule, while_below_size, while_class_stands
@@ -27,7 +28,7 @@ from tests.adversarial.tiny import (
     two_pixel_image,
     two_pixel_network,
 )
-from tests.reference import plain_loop
+from tests.reference import plain_loop, plain_projected
 
 
 def oracle(network: nn.Module, image: Tensor, row: Rows, rule: StopRule, drive: Drive) -> list[Tensor]:
@@ -257,3 +258,45 @@ def test_a_gradient_too_steep_to_measure_is_not_finite() -> None:
     image = two_pixel_image(0.0).float()
     steep = perturb(lambda x: two_pixel_network(x) * 1e25, image, rows, while_below_size, drive=margin)
     assert steep.non_finite_step.tolist() == [0]
+
+
+def test_projected_rows_equal_the_oracle_beside_rows_that_are_not() -> None:
+    network, images = random_convnet(16), random_images(17, 5)
+    rows = replace(five_mixed_rows(), projected=torch.tensor([True, False, True, False, True]))
+
+    result = perturb(network, images, rows, while_below_size)
+
+    for i in range(5):
+        row, plain = rows[i : i + 1], five_mixed_rows()[i : i + 1]
+        expected = plain_projected(
+            network,
+            images[i],
+            score=DRIVES[cross_entropy](int(row.label)),
+            encourage=bool(row.encourage),
+            size_rms=float(row.size_rms),
+            steps=int(row.steps),
+            overshoot=float(row.overshoot),
+            momentum=float(row.momentum),
+            resting=RESTING_MOVE,
+        )
+        if not row.projected:
+            expected = oracle(network, images[i], plain, while_below_size, cross_entropy)
+        torch.testing.assert_close(result.perturbation[i], expected[-1], rtol=0, atol=1e-10)
+
+
+def test_a_projected_row_rests_where_a_step_would_not_move_it() -> None:
+    # The gradient of two pixels points one way only: the first step lands at the size, and the second would stay there.
+    seen: list[int] = []
+    row = one_row(encourage=True, steps=6, overshoot=9.0, projected=True)
+    result = perturb(
+        two_pixel_network, two_pixel_image(-0.1), row, while_below_size, observe=lambda step, *_: seen.append(step)
+    )
+    assert seen == [0, 1]
+    assert float(rms(result.perturbation)) == pytest.approx(0.25, rel=1e-6)
+
+
+def test_a_projected_row_without_gradient_stays_where_it_was() -> None:
+    row = one_row(encourage=True, steps=5, projected=True)
+    nothing = perturb(lambda images: images.sum((2, 3)) * 0, random_images(15, 1), row, while_below_size)
+    assert not nothing.perturbation.any()
+    assert nothing.non_finite_step.tolist() == [-1]

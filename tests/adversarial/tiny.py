@@ -98,8 +98,10 @@ def mixed_rows(
     steps: Sequence[int],
     overshoot: Sequence[float],
     momentum: Sequence[float],
+    *,
+    projected: Sequence[bool] | None = None,
 ) -> Rows:
-    """Rows that differ in every option, in float64."""
+    """Rows that differ in every option, in float64; the paper's, unless `projected` says otherwise."""
     return Rows(
         label=torch.tensor(label),
         encourage=torch.tensor(encourage),
@@ -107,6 +109,7 @@ def mixed_rows(
         steps=torch.tensor(steps),
         overshoot=torch.tensor(overshoot, dtype=torch.float64),
         momentum=torch.tensor(momentum, dtype=torch.float64),
+        projected=torch.tensor([False] * len(label) if projected is None else projected),
     )
 
 
@@ -118,6 +121,7 @@ def one_row(
     size_rms: float = 0.25,
     overshoot: float = 1.0,
     momentum: float = 0.0,
+    projected: bool = False,
 ) -> Rows:
     """A single row, in float64."""
-    return mixed_rows([label], [encourage], [size_rms], [steps], [overshoot], [momentum])
+    return mixed_rows([label], [encourage], [size_rms], [steps], [overshoot], [momentum], projected=[projected])

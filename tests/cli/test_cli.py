@@ -81,7 +81,7 @@ def test_a_missing_file_is_named(aex: Aex) -> None:
     [
         (("--rho", "2"), "rho is 2; it is an RMS pixel size above 0 and at most 1."),
         (("--scale", "big"), "scale is 'big'; it is a pixel level above 0 and at most 1, or auto."),
-        (("--method", "fast"), "method 'fast' is not offered; it must be paper."),
+        (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper."),
         (("--target", "unicorn"), "target 'unicorn' is no class of this model"),
         (("--model", "none"), "There is no model none; available: "),
     ],

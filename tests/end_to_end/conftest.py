@@ -21,8 +21,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    environment = {**os.environ, "AEX_MODELS_DIR": str(ROOT / "models"), "AEX_PLACES": "16", "AEX_DEVICE": "cpu"}
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log"
+    environment = {
+        **os.environ,
+        "AEX_MODELS_DIR": str(ROOT / "models"),
+        "AEX_PLACES": "16",
+        "AEX_DEVICE": "cpu",
+        "AEX_STEP_BACKEND": "auto",
+        "AEX_CACHE_DIR": str(folder / "cache"),
+    }
     command = [str(Path(sys.executable).with_name("aex")), "serve", "--port", str(port)]
     with log.open("wb") as sink, subprocess.Popen(command, env=environment, stdout=sink, stderr=sink) as process:
         try:

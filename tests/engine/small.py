@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +61,7 @@ def small(seed: int = 0, before: Callable[[Tensor], None] = lambda images: None)
 
 def rows_of(label: list[int], steps: list[int], *, momentum: float = 0.0, encourage: bool = True) -> Rows:
     rows = Rows.alike(torch.tensor(label), encourage=encourage, size_rms=0.1, steps=1, overshoot=4.0, momentum=momentum)
-    return Rows(rows.label, rows.encourage, rows.size_rms.double(), torch.tensor(steps), rows.overshoot, rows.momentum)
+    return replace(rows, size_rms=rows.size_rms.double(), steps=torch.tensor(steps))
 
 
 def ask(seed: int, rows: Rows, *, follow_rule: StopRule = while_below_size, leave_rule: StopRule | None = None) -> Ask:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -57,6 +58,18 @@ def test_what_is_asked_for_comes_back(engine: Engine) -> None:
     asked = ask(1, rows_of([0, 1], [5, 5]))
     looped, _ = alone(on.network, asked)
     torch.testing.assert_close(climb(engine, on).looped.perturbation, looped.perturbation)
+
+
+def test_rows_that_rest_leave_with_what_the_loop_alone_finds(engine: Engine) -> None:
+    on, rows = small(), rows_of([0, 1, 2], [50, 50, 50])
+    asked = ask(1, replace(rows, size_rms=1e-4 * rows.size_rms, projected=torch.tensor([True, True, False])))
+    with engine.place(on.model, rows=3, steps=50) as place:
+        climbed = place.climb(asked, WorkToken())
+    looped, at_end = alone(on.network, asked)
+    torch.testing.assert_close(climbed.looped.perturbation, looped.perturbation)
+    torch.testing.assert_close(climbed.at_end, at_end)
+    assert climbed.steps_made[2] == 50
+    assert (climbed.steps_made[:2] < 10).all()  # so small a change is straight
 
 
 def test_all_work_is_done_on_one_thread(engine: Engine) -> None:

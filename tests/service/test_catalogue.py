@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.engine.steps.eager import EagerStep, eager
 from app.errors import CheckpointError, UnknownModel
-from app.networks.checkpoint import save_checkpoint
+from app.networks.checkpoint import Checkpoint, save_checkpoint
 from app.service.catalogue import Catalogue
 from tests.networks.small import small_description, small_network
 
@@ -95,3 +96,25 @@ def test_half_written_folders_are_not_looked_at(models: Path) -> None:
     catalogue = Catalogue(models, "cpu", "cifar10")
     assert catalogue.names() == ("cifar10",)
     assert not catalogue.broken()
+
+
+def test_a_quickened_model_is_the_same_one_with_another_step(models: Path) -> None:
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    before, step = catalogue.served("cifar10"), eager(small_network(seed=0))
+    catalogue.quicken("cifar10", lambda checkpoint: step)
+    after = catalogue.served("cifar10")
+    assert after.checkpoint is before.checkpoint
+    assert after.model.step is step
+    assert catalogue.served("x-ray_2").model.step is not step
+
+
+def test_a_step_of_weights_that_were_replaced_meanwhile_is_let_go(models: Path) -> None:
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    step = eager(small_network(seed=0))
+
+    def make_step(checkpoint: Checkpoint) -> EagerStep:
+        catalogue.reload(checkpoint.name)
+        return step
+
+    catalogue.quicken("cifar10", make_step)
+    assert catalogue.served("cifar10").model.step is not step

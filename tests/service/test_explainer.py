@@ -21,7 +21,7 @@ from app.networks.description import ExplanationDefaults, InputDescription, Mode
 from app.networks.resnet import ResNet, ResNetConfig
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.options import ExplainOptions, Method, PredictOptions
 from app.service.results import ExplainResult
 
 SIDE = 8
@@ -110,9 +110,17 @@ def test_encouraged_rises_and_discouraged_falls(explainer: Explainer) -> None:
 
 
 def test_too_few_steps_to_settle_are_said_not_to_have_converged(explainer: Explainer) -> None:
-    (one,) = explain(explainer, png(SIDE, SIDE), targets=("predicted",), steps=1).explanations
+    (one,) = explain(explainer, png(SIDE, SIDE), targets=("predicted",), method="paper", steps=1).explanations
     assert not one.converged
     assert not one.goal_met
+
+
+@pytest.mark.parametrize(("method", "steps"), [("fast", 8), ("paper", 35)])
+def test_both_methods_reach_the_size_asked_for(explainer: Explainer, method: Method, steps: int) -> None:
+    for one in explain(explainer, png(SIDE, SIDE), targets=("all",), method=method, rho=0.05).explanations:
+        assert one.method == method
+        assert one.converged
+        assert one.steps <= steps if method == "fast" else one.steps == steps
 
 
 def test_arrays_are_unclamped_at_the_networks_own_size(explainer: Explainer) -> None:

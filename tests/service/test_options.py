@@ -1,16 +1,17 @@
 """Every option out of range is a sentence."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
 from app.errors import OptionError
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.options import ExplainOptions, Method, PredictOptions
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"targets": ()}, "targets is empty"),
     ({"direction": "sideways"}, "direction 'sideways' is not offered; it must be one of encourage, discourage"),
-    ({"method": "fast"}, "method 'fast' is not offered; it must be paper"),
+    ({"method": "slow"}, "method 'slow' is not offered; it must be one of fast, paper"),
     ({"rho": 0.0}, "rho is 0; it is an RMS pixel size above 0 and at most 1"),
     ({"rho": float("nan")}, "rho is nan"),
     ({"rho": 1.5}, "rho is 1.5"),
@@ -36,6 +37,8 @@ def test_a_value_out_of_range_says_what_would_be_right(option: dict[str, Any], s
 def test_the_defaults_are_the_documented_ones() -> None:
     options = ExplainOptions()
     assert options.targets == ("predicted", "runner_up")
-    assert (options.direction, options.method, options.steps, options.rho) == ("encourage", "paper", 35, None)
+    assert (options.direction, options.method, options.steps, options.rho) == ("encourage", "fast", None, None)
+    assert [replace(options, method=method).most_steps for method in get_args(Method)] == [8, 35]
+    assert replace(options, steps=3).most_steps == 3
     assert options.include == ("heatmap", "perturbation", "explained")
     assert PredictOptions().top_k == 5

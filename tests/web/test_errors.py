@@ -87,7 +87,7 @@ OPTIONS = [
     ("targets=3", "an id from 0 to 2"),
     ("targets=all,predicted,dog&rho=0", "rho is 0"),
     ("direction=up", "encourage, discourage"),
-    ("method=fast", "it must be paper"),
+    ("method=slow", "it must be one of fast, paper"),
     ("heatmap=x", "signed, magnitude"),
     ("overlay=x", "original, grayscale, none"),
     ("color_map=nosuchmap", "color_map"),

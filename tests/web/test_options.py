@@ -80,7 +80,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"targets": [""]}, "targets is empty"),
         ({"targets": [[None]]}, "targets is a list; it must be class names or ids, or predicted, runner_up, all."),
         ({"include": ["sweep"]}, "include 'sweep' is not offered; it must be one of heatmap"),
-        ({"method": ["fast"]}, "method 'fast' is not offered; it must be paper."),
+        ({"method": ["slow"]}, "method 'slow' is not offered; it must be one of fast, paper."),
         ({"direction": ["up"]}, "direction 'up' is not offered"),
         ({"heatmap": ["hot"]}, "heatmap 'hot' is not offered"),
         ({"overlay": ["all"]}, "overlay 'all' is not offered"),
