@@ -10,12 +10,15 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from app.engine.device import Engine
+from app.engine.flops import device_flops_per_second
+from app.engine.telemetry import Event
 from app.errors import AexError
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.settings import Settings
 from app.web.application import build_app
-from app.web.logs import configure_logs, log, log_fault
+from app.web.logs import configure_logs, log, log_fault, log_work
+from app.web.metrics import Metrics
 from app.web.parts import Parts
 from app.web.work import SPARE_THREADS, Workers
 
@@ -36,11 +39,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for name, why in catalogue.broken().items():
         log.warning("model set aside", model=name, why=why)
 
+    metrics = Metrics()
+
+    def listen(event: Event) -> None:
+        metrics.hear(event)
+        log_work(event)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(settings.engine_limits())
-        app.state.parts = parts = _put_together(settings, catalogue, engine)
-        warming = asyncio.create_task(_warm_up(parts, settings.make_step()))
+        engine = Engine(settings.engine_limits(), listen)
+        metrics.watch(engine, catalogue)
+        app.state.parts = parts = _put_together(settings, catalogue, engine, metrics)
+        warming = asyncio.create_task(_warm_up(parts, settings.make_step(), settings.torch_device()))
         try:
             yield
         finally:
@@ -50,28 +60,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return build_app(
         version("adversarial-explanations"),
         lifespan,
+        metrics,
         max_upload_bytes=settings.max_upload_bytes,
         max_upload_seconds=settings.max_upload_seconds,
         max_uploads=settings.places + SPARE_THREADS,
     )
 
 
-def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine) -> Parts:
+def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine, metrics: Metrics) -> Parts:
     return Parts(
         explainer=Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows),
         catalogue=catalogue,
         workers=Workers(settings.places),
+        metrics=metrics,
         default_timeout_ms=min(settings.default_timeout_ms, settings.max_timeout_ms),
         max_timeout_ms=settings.max_timeout_ms,
     )
 
 
-async def _warm_up(parts: Parts, make_step: MakeStep) -> None:
+async def _warm_up(parts: Parts, make_step: MakeStep, device: torch.device) -> None:
     """Serve from the start, and say ready once the default model is as quick as it gets; the others follow."""
     catalogue, readiness = parts.catalogue, parts.readiness
     try:
         await to_thread.run_sync(catalogue.quicken, catalogue.default, make_step)
         await to_thread.run_sync(parts.explainer.warm_up)
+        parts.metrics.know_device(await to_thread.run_sync(device_flops_per_second, device))
         readiness.warm = True
         log.info("ready")
         for name in catalogue.names():

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from app.engine.admission import Admission, Bounds, Reservation
 from app.engine.jobs import Ask, Climbed, ClimbJob, LookJob, Observer
+from app.engine.load import Load, load_of
 from app.engine.model import DeviceModel
 from app.engine.runner import Runner
+from app.engine.telemetry import Listener, PlaceLeft, harmless, nobody, outcome_of
 from app.engine.token import WorkToken
 from app.errors import EngineFull
 
@@ -38,11 +40,17 @@ class EngineLimits:
 
 
 class Engine:
-    """Gradient steps and forward passes for many requests at once."""
+    """Gradient steps and forward passes for many requests at once; `listener` is told of them."""
 
-    def __init__(self, limits: EngineLimits) -> None:
+    def __init__(self, limits: EngineLimits, listener: Listener = nobody) -> None:
+        self._report = harmless(listener)
         self._admission = Admission(Bounds(limits.places, limits.max_bytes // 2, limits.max_wait_seconds))
-        self._runner = Runner(self._admission, max_step_rows=limits.max_step_rows, max_step_bytes=limits.max_bytes // 2)
+        self._runner = Runner(
+            self._admission,
+            max_step_rows=limits.max_step_rows,
+            max_step_bytes=limits.max_bytes // 2,
+            listener=listener,
+        )
         self._arrived: list[LookJob | ClimbJob] = []
         self._closed = False
         self._news = threading.Condition()
@@ -52,6 +60,11 @@ class Engine:
     @property
     def places_taken(self) -> int:
         return self._admission.taken
+
+    def load(self) -> Load:
+        """How busy it is; any thread may ask."""
+        jobs = [*self._arrived, *self._runner.jobs]
+        return load_of(jobs, places=self._admission.bounds.places, taken_places=self.places_taken)
 
     @contextmanager
     def place(self, model: DeviceModel, *, rows: int = 1, steps: int = 0) -> Iterator["Place"]:
@@ -67,11 +80,17 @@ class Engine:
         """
         cost = rows * (steps * model.cost("climb") + 2 * model.cost("look"))
         reservation = Reservation(cost, rows * model.held_bytes, model.meter)
-        self._admission.enter(reservation)
+        place = Place(model, reservation, self._submit)
+        error: BaseException | None = None
         try:
-            yield Place(model, reservation, self._submit)
+            self._admission.enter(reservation)
+            yield place
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self._admission.leave(reservation)
+            self._admission.leave(reservation)  # nothing where it was not let in
+            self._report(PlaceLeft(model, rows, steps, place.queued_seconds, outcome_of(error), _name(error)))
 
     def close(self) -> None:
         """Finish the step in hand, tell everybody inside that there will be no more, and end the thread."""
@@ -151,6 +170,10 @@ class Place:
             job.wait()
         finally:
             self.queued_seconds += job.queued_seconds
+
+
+def _name(error: BaseException | None) -> str | None:
+    return None if error is None else type(error).__name__
 
 
 def _failed(error: Exception) -> RuntimeError:

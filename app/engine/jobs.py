@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from app.adversarial.rows import Rows
 from app.adversarial.stop_rules import StopRule, while_below_size
 from app.engine.admission import Reservation
 from app.engine.model import DeviceModel
+from app.engine.scheduler import Kind
 from app.engine.token import WorkToken
 
 
@@ -90,6 +92,11 @@ class Job:
         self._wake = threading.Event()
 
     @property
+    def begun(self) -> bool:
+        """A step has had a row of it."""
+        return self._began is not None
+
+    @property
     def queued_seconds(self) -> float:
         """Until its first row took part in a step."""
         return 0.0 if self._began is None else self._began - self._asked
@@ -123,6 +130,8 @@ class Job:
 class LookJob(Job):
     """A forward pass of each image."""
 
+    kind: ClassVar[Kind] = "look"
+
     def __init__(self, model: DeviceModel, reservation: Reservation, token: WorkToken, images: Tensor) -> None:
         super().__init__(model, reservation, token, images)
         self.rows = [LookRow(self, index) for index in range(len(images))]
@@ -134,6 +143,8 @@ class LookJob(Job):
 
 class ClimbJob(Job):
     """The loop, for each row by itself."""
+
+    kind: ClassVar[Kind] = "climb"
 
     def __init__(
         self,
@@ -167,12 +178,18 @@ class LookRow:
 
     job: LookJob
     index: int
+    begun: bool = False
     at_end: Tensor | None = None
 
     @property
     def shown(self) -> Tensor:
         """What the network is to look at, (channels, height, width), on the device."""
         return self.job.images[self.index]
+
+    @property
+    def finite(self) -> bool:
+        """Whether its logits are numbers, once they are there."""
+        return _all_finite(self.at_end)
 
 
 @dataclass(eq=False)
@@ -182,6 +199,7 @@ class ClimbRow:
     job: ClimbJob
     index: int
     steps: int
+    begun: bool = False
     steps_made: int = 0
     non_finite_step: int = -1
     at_start: Tensor | None = None
@@ -194,8 +212,17 @@ class ClimbRow:
         image = self.job.images[self.index]
         return image if self.perturbation is None else image + self.perturbation
 
+    @property
+    def finite(self) -> bool:
+        """Whether all that was seen of it is a number, once it ended."""
+        return self.non_finite_step < 0 and _all_finite(self.at_end)
+
 
 Row = LookRow | ClimbRow
+
+
+def _all_finite(logits: Tensor | None) -> bool:
+    return logits is not None and bool(logits.isfinite().all())
 
 
 def _stacked(tensors: list[Tensor | None]) -> Tensor:

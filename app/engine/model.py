@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from app.engine.admission import Meter
+from app.engine.flops import gradient_flops
 from app.engine.scheduler import Kind
 from app.engine.steps.protocol import GradientStep
 
@@ -23,6 +24,8 @@ class DeviceModel:
         device: where it is.
         shape: channels, height and width of its images.
         bytes_per_row: memory that a gradient step of one row works in; it also stands for the time that takes.
+        name: for those who count and log.
+        gradient_flops: floating-point operations of one row in a gradient step, None where nobody could count them.
         meter: how fast it lately was.
     """
 
@@ -30,6 +33,8 @@ class DeviceModel:
     device: torch.device
     shape: tuple[int, int, int]
     bytes_per_row: int
+    name: str = ""
+    gradient_flops: int | None = None
     meter: Meter = field(default_factory=Meter)
 
     def cost(self, kind: Kind) -> float:
@@ -44,10 +49,11 @@ class DeviceModel:
 
 
 def open_model(
-    network: nn.Module, step: GradientStep, shape: tuple[int, int, int], device: torch.device
+    network: nn.Module, step: GradientStep, shape: tuple[int, int, int], device: torch.device, name: str = ""
 ) -> DeviceModel:
     """Get a network, which is on `device` and in evaluation mode, and whose step it is, ready for an engine."""
-    return DeviceModel(step, device, shape, working_bytes(network, shape, device))
+    bytes_per_row, flops = working_bytes(network, shape, device), gradient_flops(network, shape, device)
+    return DeviceModel(step, device, shape, bytes_per_row, name, flops)
 
 
 def working_bytes(network: nn.Module, shape: tuple[int, int, int], device: torch.device) -> int:

@@ -17,6 +17,7 @@ from app.engine.jobs import ClimbJob, ClimbRow, LookJob, LookRow, Progress, Row
 from app.engine.model import DeviceModel
 from app.engine.scheduler import Kind, Scheduler
 from app.engine.split import in_parts, is_out_of_memory
+from app.engine.telemetry import Listener, Outcome, RowsAsked, RowsEnded, StepMade, harmless, nobody, outcome_of
 from app.errors import AexError, EngineFull
 
 GROW_AFTER_STEPS = 100
@@ -38,10 +39,14 @@ class Runner:
     Args:
         admission: says when to come again.
         max_step_rows, max_step_bytes: of one step, at the most; one row always goes.
+        listener: is told what came in, what was done, and what went out.
     """
 
-    def __init__(self, admission: Admission, *, max_step_rows: int, max_step_bytes: int) -> None:
+    def __init__(
+        self, admission: Admission, *, max_step_rows: int, max_step_bytes: int, listener: Listener = nobody
+    ) -> None:
         self._admission = admission
+        self._report = harmless(listener)
         self._max_step_rows, self._max_step_bytes = max_step_rows, max_step_bytes
         self._scheduler: Scheduler[Row, DeviceModel] = Scheduler()
         self._jobs: set[LookJob | ClimbJob] = set()
@@ -51,9 +56,15 @@ class Runner:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    @property
+    def jobs(self) -> list[LookJob | ClimbJob]:
+        """Those in hand, as a list of its own; any thread may ask."""
+        return list(self._jobs)
+
     def add(self, job: LookJob | ClimbJob) -> None:
         """Take a job in hand: its rows join at the next step."""
         self._jobs.add(job)
+        self._report(RowsAsked(job.model, job.kind, len(job.rows)))
         for row in job.rows:
             self._schedule(row, "look" if isinstance(row, LookRow) else "climb")
         if not job.rows:
@@ -71,9 +82,14 @@ class Runner:
             return
         began = time.monotonic()
         failures = self._look(step.model, step.rows) if step.kind == "look" else self._climb(step.model, step.rows)
-        self._account(step.kind, step.rows, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._account(step.kind, step.rows, seconds)
+        self._report(StepMade(step.model, step.kind, len(step.rows), len(failures), seconds))
         for row, error in failures.items():
-            self._end(row.job, self._no_memory() if is_out_of_memory(error) else error)
+            if is_out_of_memory(error):
+                self._end(row.job, self._no_memory(), "out_of_memory")
+            else:
+                self._end(row.job, error)
 
     def end_all(self, error: Callable[[], BaseException]) -> None:
         """Give up every job in hand."""
@@ -164,14 +180,17 @@ class Runner:
             self._leave_batch([row])
             row.perturbation = None if row.perturbation is None else row.perturbation.cpu()
         row.job.unfinished -= 1
+        self._report(RowsEnded(row.job.model, row.job.kind, 1, "done" if row.finite else "not_finite"))
         if not row.job.unfinished:
             self._end(row.job)
 
-    def _end(self, job: LookJob | ClimbJob, error: BaseException | None = None) -> None:
-        """All of it is done, or given up; one that has ended is left alone."""
+    def _end(self, job: LookJob | ClimbJob, error: BaseException | None = None, outcome: Outcome | None = None) -> None:
+        """All of it is done, or given up; one that has ended is left alone. `outcome` is the error's unless given."""
         if job not in self._jobs:
             return
         self._jobs.discard(job)
+        if job.unfinished:
+            self._report(RowsEnded(job.model, job.kind, job.unfinished, outcome or outcome_of(error)))
         for row in job.rows:
             self._scheduler.remove(row)
         if isinstance(job, ClimbJob):
@@ -216,6 +235,7 @@ class Runner:
 
 def _begin(rows: Sequence[Row]) -> None:
     for row in rows:
+        row.begun = True
         row.job.begin()
 
 

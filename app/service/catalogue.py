@@ -129,4 +129,4 @@ class Catalogue:
 
 
 def _opened(checkpoint: Checkpoint, step: GradientStep) -> DeviceModel:
-    return open_model(checkpoint.network, step, checkpoint.shape, checkpoint.device)
+    return open_model(checkpoint.network, step, checkpoint.shape, checkpoint.device, checkpoint.name)

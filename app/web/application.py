@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app.errors import AexError, Cancelled
+from app.web.metrics import Metrics
 from app.web.middleware import BodyBound, RequestFrame, request_id_of
 from app.web.openapi import ABOUT, describe_api
 from app.web.problems import (
@@ -24,7 +25,7 @@ from app.web.problems import (
     problem_response,
     response_for,
 )
-from app.web.routes import explanations, health, models, pages, predictions
+from app.web.routes import explanations, health, metrics, models, pages, predictions
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -38,13 +39,20 @@ _HTTP_KINDS = {
 
 
 def build_app(
-    version: str, lifespan: Lifespan, *, max_upload_bytes: int, max_upload_seconds: float, max_uploads: int
+    version: str,
+    lifespan: Lifespan,
+    numbers: Metrics,
+    *,
+    max_upload_bytes: int,
+    max_upload_seconds: float,
+    max_uploads: int,
 ) -> FastAPI:
     """The application; `lifespan` sets `app.state.parts` to a `Parts` before the first request.
 
     Args:
         version: of the API's description.
         lifespan: around the time of serving.
+        numbers: count each request.
         max_upload_bytes: of an image.
         max_upload_seconds: for a body to arrive.
         max_uploads: bodies of the largest size that may be held in memory at once.
@@ -59,7 +67,7 @@ def build_app(
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=[
-            Middleware(RequestFrame),
+            Middleware(RequestFrame, count=numbers.count_request),
             Middleware(
                 BodyBound,
                 max_bytes=max_body_bytes,
@@ -68,7 +76,7 @@ def build_app(
             ),
         ],
     )
-    for resource in (predictions, explanations, models, health, pages):
+    for resource in (predictions, explanations, models, health, metrics, pages):
         app.include_router(resource.router)
     # The scripts and styles of the API page come from a package that holds them: hospitals have no internet.
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]))

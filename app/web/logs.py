@@ -6,6 +6,8 @@ import traceback
 
 import structlog
 
+from app.engine.telemetry import Event, PlaceLeft
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("aex")
 
 
@@ -14,6 +16,7 @@ def configure_logs(log_format: str) -> None:
     last = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             last,
@@ -23,6 +26,20 @@ def configure_logs(log_format: str) -> None:
     )
     # uvicorn's own access log holds whole queries, and so class names and whatever else a client put there.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def log_work(event: Event) -> None:
+    """Log what a request had of the engine; told on the request's own thread, the line carries its id."""
+    if isinstance(event, PlaceLeft):
+        log.info(
+            "work",
+            model=event.model.name,
+            rows=event.rows,
+            steps=event.steps,
+            queued_ms=round(1000 * event.queued_seconds, 1),
+            outcome=event.outcome,
+            **({} if event.error is None else {"error": event.error}),
+        )
 
 
 def log_fault(error: BaseException, request_id: str) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 from ulid import ULID
 
 from app.errors import EngineFull, UploadTooLarge
@@ -29,11 +31,16 @@ _SECURITY = {
 }
 
 
+Count = Callable[[str, int, float], None]
+"""Told of each request that ended: its route as declared, its status (0 where no answer began) and its seconds."""
+
+
 class RequestFrame:
     """Gives each request an id, writes its log line, and turns what nobody expected into a problem with status 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, count: Count) -> None:
         self.app = app
+        self.count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,6 +48,10 @@ class RequestFrame:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        with bound_contextvars(request_id=request_id):  # also in the threads that work for it
+            await self._answer(request_id, scope, receive, send)
+
+    async def _answer(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         began, status = time.monotonic(), 0
 
         async def send_framed(message: Message) -> None:
@@ -60,14 +71,9 @@ class RequestFrame:
             if not status:
                 await response_for(error, request_id)(scope, receive, send_framed)
         finally:
-            log.info(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                route=_route(scope),
-                status=status,
-                ms=round(1000 * (time.monotonic() - began), 1),
-            )
+            route, seconds = _route(scope), time.monotonic() - began
+            self.count(route, status, seconds)
+            log.info("request", method=scope["method"], route=route, status=status, ms=round(1000 * seconds, 1))
 
 
 class BodyBound:

@@ -10,6 +10,7 @@ from app.errors import OptionError
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import PredictOptions
+from app.web.metrics import Metrics
 from app.web.upload import Asked, read_request
 from app.web.work import Workers
 
@@ -29,6 +30,7 @@ class Parts:
     explainer: Explainer
     catalogue: Catalogue
     workers: Workers
+    metrics: Metrics
     default_timeout_ms: int
     max_timeout_ms: int
     readiness: Readiness = field(default_factory=Readiness)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,18 +19,23 @@ START_SECONDS = 120
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server with the models of this repository and a place for each of 16 clients."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with started_server(log, AEX_MODELS_DIR=str(ROOT / "models"), AEX_PLACES="16") as address:
+        yield address
+
+
+@contextmanager
+def started_server(log: Path, **settings: str) -> Iterator[str]:
+    """Address of a server process with these settings, ready, until the end of the block; it writes to `log`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    log = folder / "log"
     environment = {
         **os.environ,
-        "AEX_MODELS_DIR": str(ROOT / "models"),
-        "AEX_PLACES": "16",
         "AEX_DEVICE": "cpu",
         "AEX_STEP_BACKEND": "auto",
-        "AEX_CACHE_DIR": str(folder / "cache"),
+        "AEX_CACHE_DIR": str(log.parent / "cache"),
+        **settings,
     }
     command = [str(Path(sys.executable).with_name("aex")), "serve", "--port", str(port)]
     with log.open("wb") as sink, subprocess.Popen(command, env=environment, stdout=sink, stderr=sink) as process:

@@ -16,6 +16,7 @@ from app.engine.jobs import Ask, ClimbJob, LookJob, Observer
 from app.engine.model import DeviceModel
 from app.engine.runner import Runner
 from app.engine.steps.eager import EagerStep
+from app.engine.telemetry import Listener, nobody
 from app.engine.token import WorkToken
 from tests.adversarial.tiny import random_convnet, random_images
 
@@ -56,7 +57,9 @@ class Small:
 def small(seed: int = 0, before: Callable[[Tensor], None] = lambda images: None) -> Small:
     network = random_convnet(seed)
     step = WatchedStep(network, before)
-    return Small(network, step, DeviceModel(step, torch.device("cpu"), (2, 5, 4), bytes_per_row=900))
+    return Small(
+        network, step, DeviceModel(step, torch.device("cpu"), (2, 5, 4), bytes_per_row=900, name=f"small{seed}")
+    )
 
 
 def rows_of(label: list[int], steps: list[int], *, momentum: float = 0.0, encourage: bool = True) -> Rows:
@@ -98,9 +101,15 @@ class Desk:
     max_step_rows: int = 32
     max_step_bytes: int = 10**9
     admission: Admission = field(default_factory=lambda: Admission(Bounds(100, 10**9, 60.0)))
+    listener: Listener = nobody
 
     def __post_init__(self) -> None:
-        self.runner = Runner(self.admission, max_step_rows=self.max_step_rows, max_step_bytes=self.max_step_bytes)
+        self.runner = Runner(
+            self.admission,
+            max_step_rows=self.max_step_rows,
+            max_step_bytes=self.max_step_bytes,
+            listener=self.listener,
+        )
 
     def climb(self, on: Small, asked: Ask, token: WorkToken | None = None, observe: Observer | None = None) -> ClimbJob:
         job = ClimbJob(on.model, Reservation(1.0, 0, on.model.meter), token or WorkToken(), asked, observe)

@@ -18,6 +18,7 @@ from app.engine.jobs import Climbed
 from app.engine.token import WorkToken
 from app.errors import AexError, Cancelled, DeadlineExceeded, EngineFull
 from tests.adversarial.tiny import random_images
+from tests.engine.listening import Heard
 from tests.engine.small import SOON_SECONDS, Gate, Small, alone, ask, rows_of, small
 
 
@@ -230,7 +231,8 @@ def test_a_closed_engine_takes_no_work_and_closes_again(engine: Engine) -> None:
 
 def test_under_load_every_request_is_answered_and_every_answer_is_right(callers: ThreadPoolExecutor) -> None:
     """Predictions among explanations on two good models and one of NaN; some clients vanish, some are late."""
-    engine = Engine(EngineLimits(places=16, max_step_rows=6, max_wait_seconds=1e9))
+    heard = Heard()
+    engine = Engine(EngineLimits(places=16, max_step_rows=6, max_wait_seconds=1e9), heard)
     good, poisoned = [small(1), small(2)], small(3)
     next(iter(poisoned.network.parameters())).fill_(torch.nan)
     expected = {
@@ -270,10 +272,17 @@ def test_under_load_every_request_is_answered_and_every_answer_is_right(callers:
     engine.close()
     assert not engine._runner._batches
     assert not len(engine._runner)
+    assert heard.ended_rows == heard.asked_rows
+    assert heard.outcomes["not_finite"] == 2 * outcomes["poison"]
+    assert heard.outcomes["done"] == outcomes["look"] + 2 * outcomes["climb"]
+    assert heard.places["cancelled"] == outcomes["vanish: Cancelled"]
+    assert heard.places["deadline"] == outcomes["late: DeadlineExceeded"]
+    assert heard.places.total() == 150
 
 
 def test_ten_thousand_predictions_beside_explanations_are_all_made(callers: ThreadPoolExecutor) -> None:
-    engine, on = Engine(EngineLimits(places=16)), small()
+    heard, on = Heard(), small()
+    engine = Engine(EngineLimits(places=16), heard)
     images = random_images(1, 50)
     expected = on.network(images)
     over, climbs = threading.Event(), Counter[str]()
@@ -293,5 +302,8 @@ def test_ten_thousand_predictions_beside_explanations_are_all_made(callers: Thre
     for each in explaining:
         each.result(SOON_SECONDS)
     assert climbs["made"] >= 2
-    assert sum(on.step.looks) == 10_000 + 2 * climbs["made"]
+    assert sum(on.step.looks) == heard.made_rows["look"] == 10_000 + 2 * climbs["made"]
+    assert sum(on.step.climbs) == heard.made_rows["climb"] == 20 * 2 * climbs["made"]
     engine.close()
+    assert heard.outcomes == {"done": 10_000 + 2 * climbs["made"]} == {"done": heard.asked_rows.total()}
+    assert heard.places == {"done": 200 + climbs["made"]}

@@ -237,6 +237,39 @@ def test_shares_are_max_min_fair_over_any_time(rows: list[int], most_rows: int, 
         assert given_to(fake, str(number)) >= min(count, level) * steps - 2 * max(1.0, level)
 
 
+comings = st.tuples(
+    st.integers(1, 9),  # rows
+    st.integers(1, 12),  # passes of each
+    st.integers(0, 15),  # the step before which they come
+)
+
+
+@given(asked=st.lists(comings, min_size=2, max_size=8), most_rows=st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_while_an_owner_waits_nobody_is_dealt_more_than_it(asked: list[tuple[int, int, int]], most_rows: int) -> None:
+    """Over any run of steps that each leave a row of A waiting, B is dealt at most 2 places more, whoever comes."""
+    fake = Fake(most_rows)
+    ahead: Counter[tuple[str, str]] = Counter()  # by (A, B): what B was dealt beyond A, in the worst run that ends here
+    owners = [str(number) for number in range(len(asked))]
+    for at in range(1000):
+        for owner, (rows, passes, comes) in zip(owners, asked, strict=True):
+            if at == comes:
+                fake.ask(owner, rows, passes)
+        waiting = set(fake.left)
+        step = fake.step()
+        if step is None:
+            if at > 15:
+                break
+            continue
+        dealt = Counter(name[0] for name in step.rows)
+        waits = {name[0] for name in waiting - set(step.rows)}
+        for a in owners:
+            for b in owners:
+                ahead[a, b] = max(0, ahead[a, b]) + dealt[b] - dealt[a] if a in waits else 0
+        assert max(ahead.values()) <= 2
+    assert not fake.left
+
+
 def _water_level(wants: list[int], places: int) -> float:
     """The share L with sum of min(want, L) = places, or more than anybody wants."""
     left, level = float(places), 0.0

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.web.middleware import BodyBound
 from app.web.parts import Parts
 
+TINY = ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1))
 CLASSES = ("cat", "dog", "sea, ship")
 MAX_UPLOAD_BYTES = 200_000
 PLACES = 2
@@ -56,9 +57,9 @@ class Served:
 
 def save_models(folder: Path) -> Path:
     """`tiny` answers in milliseconds; `slow` takes seconds for the longest explanation; `broken` cannot be loaded."""
-    _save(folder / "tiny", ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1)), side=8)
+    save_tiny(folder / "tiny", seed=1)
     _save(folder / "slow", ResNetConfig(classes=3, widths=(16, 32), blocks=(2, 2)), side=64)
-    _save(folder / "broken", ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1)), side=8)
+    _save(folder / "broken", TINY, side=8)
     (folder / "broken" / "weights.safetensors").write_bytes(b"")
     return folder
 
@@ -115,10 +116,22 @@ def picture(height: int = 8, width: int = 8, image_format: str = "PNG") -> bytes
     return file.getvalue()
 
 
-def _save(folder: Path, config: ResNetConfig, side: int) -> None:
-    torch.manual_seed(1)
+def save_poisoned(folder: Path) -> None:
+    """A model that passes every check, grey images among them, and overflows on all others."""
+    _save(folder, replace(TINY, mean=(0.5,) * 3), side=8, stem=3e38)
+
+
+def save_tiny(folder: Path, seed: int) -> None:
+    """`tiny` with weights of its own."""
+    _save(folder, TINY, side=8, seed=seed)
+
+
+def _save(folder: Path, config: ResNetConfig, side: int, seed: int = 1, stem: float | None = None) -> None:
+    torch.manual_seed(seed)
     network = ResNet(config)
     torch.nn.init.normal_(network.classifier.weight)
+    if stem is not None:
+        torch.nn.init.constant_(network.stem.weight, stem)
     description = ModelDescription(
         architecture=config,
         classes=CLASSES,

@@ -29,7 +29,7 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
     description = client.get("/openapi.json").raise_for_status().json()
     assert set(description["paths"]) == {
         "/v1/predictions", "/v1/explanations", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
-        "/healthz", "/readyz",
+        "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     assert "class" in description["components"]["schemas"]["Prediction"]["properties"]
     assert "HTTPValidationError" not in str(description)

@@ -49,9 +49,11 @@ def test_the_factory_serves_logs_nothing_of_a_request_and_ends_when_asked(models
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) in (0, -signal.SIGTERM)
     text = log.read_text()
-    (line,) = [json.loads(line) for line in text.splitlines() if "found-again" in line]
-    assert (line["route"], line["status"], line["method"]) == ("/v1/predictions", 200, "POST")
-    assert line["ms"] > 0
+    work, request = [json.loads(line) for line in text.splitlines() if "found-again" in line]
+    assert (request["route"], request["status"], request["method"]) == ("/v1/predictions", 200, "POST")
+    assert request["ms"] > 0
+    assert (work["model"], work["rows"], work["steps"], work["outcome"]) == ("tiny", 1, 0, "done")
+    assert work["queued_ms"] >= 0
     assert not [secret for secret in SECRETS if secret in text]
 
 
