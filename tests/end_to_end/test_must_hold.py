@@ -82,18 +82,19 @@ def top(answer: httpx.Response) -> dict[str, float]:
 
 
 def test_load(client: httpx.Client) -> None:
-    """Predictions interleaved with explanations: all are answered, all alike."""
-    before = read_numbers(client)
-    asks: list[Ask] = [(EXPLAIN, {"steps": "5"}) if number % 5 == 0 else (PREDICT, {}) for number in range(300)]
+    """Ten thousand predictions interleaved with explanations: all are answered, all alike."""
+    before, predictions, explanations = read_numbers(client), 10_000, 500
+    one_round: list[Ask] = [(EXPLAIN, {"steps": "5"}), *[(PREDICT, {})] * (predictions // explanations)]
+    asks = one_round * explanations
     answers = ask_all(client, asks)
-    assert statuses(asks, answers) == {(EXPLAIN, 200): 60, (PREDICT, 200): 240}
+    sent = statuses(asks, answers)
+    assert sent == {(EXPLAIN, 200): explanations, (PREDICT, 200): predictions}
     right = top(answers[0])
     assert all(top(answer) == pytest.approx(right, abs=1e-5) for answer in answers)
-    since = accounted(client, before, statuses(asks, answers))
-    assert (
-        since["aex_ended_rows_total"] == since.total("aex_ended_rows_total", outcome="done") == 240 + 60 * (1 + 2 + 2)
-    )
-    assert since["aex_gradient_evaluations_total"] == 60 * 2 * 5
+    since = accounted(client, before, sent)
+    rows = predictions + explanations * (1 + 2 + 2)
+    assert since["aex_ended_rows_total"] == since.total("aex_ended_rows_total", outcome="done") == rows
+    assert since["aex_gradient_evaluations_total"] == explanations * 2 * 5
 
 
 def test_more_clients_than_places(client: httpx.Client) -> None:
