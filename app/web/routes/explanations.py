@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.web.answers import EXPLANATION_WRITERS, explanation_response, require_sendable
-from app.web.media_types import FORM, PNG, ZIP
+from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
+from app.web.events import EVENTS_DESCRIPTION
+from app.web.media_types import EVENTS, FORM, PNG, ZIP
 from app.web.negotiation import negotiate
 from app.web.openapi import IMAGE_PROBLEMS, request_description
 from app.web.options import EXPLAIN, explain_options
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
+from app.web.stream import stream
 
 router = APIRouter(tags=["explanations"])
 
@@ -32,7 +34,10 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
     },
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_ANSWERS = {"description": "The explanation, as Accept asks", "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY}}
+_ANSWERS = {
+    "description": "The explanation, as Accept asks",
+    "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, EVENTS: EVENTS_DESCRIPTION},
+}
 
 
 @router.post(
@@ -44,11 +49,18 @@ _ANSWERS = {"description": "The explanation, as Accept asks", "content": {PNG: _
 )
 async def explain(request: Request, parts: PartsHere) -> Response:
     """Classify one image and explain each target: a heatmap, the change, and the changed image."""
-    media_type = negotiate(request.headers, tuple(EXPLANATION_WRITERS))
+    media_type = negotiate(request.headers, EXPLANATION_TYPES)
     asked = await parts.read(request)
     options = explain_options(asked.options)
     require_sendable(options, media_type)
     token = parts.token(options)
+    if media_type == EVENTS:
+        return await stream(
+            request,
+            parts.workers,
+            token,
+            lambda mailbox: explanation_json(parts.explainer.explain(asked.image, options, token, mailbox)),
+        )
     return await parts.workers.run_while_wanted(
         request,
         token,
