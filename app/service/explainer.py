@@ -33,6 +33,7 @@ from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
+from app.service.running import Running
 from app.service.targets import check_targets
 
 
@@ -69,6 +70,7 @@ class Explainer:
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
+        self._running = Running()
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
         """Classes and probabilities of one image.
@@ -106,10 +108,14 @@ class Explainer:
         rows = self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         mailbox = Mailbox(read=False) if mailbox is None else mailbox
-        with self._engine.place(served.model, rows=rows, steps=options.most_steps) as place:
+        explanation_id = str(ULID())
+        with (
+            self._engine.place(served.model, rows=rows, steps=options.most_steps) as place,
+            self._running.kept(explanation_id, token),
+        ):
             with clock.measure("decode"):
                 upload = _read(data, self._limits, checkpoint)
-            started = _started(checkpoint, upload)
+            started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
                 chosen = choose(place, upload.fitted, classes, options.targets, token)
@@ -133,6 +139,14 @@ class Explainer:
             timing_ms=clock.timing_ms,
             arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
         )
+
+    def cancel(self, explanation_id: str) -> None:
+        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+
+        Raises:
+            UnknownExplanation: none of that id is worked on.
+        """
+        self._running.cancel(explanation_id)
 
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""
@@ -184,9 +198,9 @@ def _read(data: bytes, limits: DecodeLimits, checkpoint: Checkpoint) -> _Upload:
     return _Upload(decoded, floats, how, how.to_network(floats))
 
 
-def _started(checkpoint: Checkpoint, upload: _Upload) -> Started:
+def _started(explanation_id: str, checkpoint: Checkpoint, upload: _Upload) -> Started:
     image = image_facts(upload.decoded, upload.fitting)
-    return Started(str(ULID()), datetime.now(UTC), model_facts(checkpoint), image)
+    return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
 
 
 def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:

@@ -55,6 +55,8 @@ CASES = [
     Case(404, "unknown-model", "could not be loaded", path=f"{PREDICT}?model=broken"),
     Case(404, "unknown-model", "There is no model nobody", method="GET", path="/v1/models/nobody"),
     Case(404, "unknown-model", "There is no model nobody", method="GET", path="/v1/models/nobody/card"),
+    Case(404, "unknown-explanation", "No explanation of this id", method="DELETE", path=f"{EXPLAIN}/01JDB6K2N8Q0"),
+    Case(404, "no-such-resource", "/docs", method="DELETE", path=f"{EXPLAIN}/"),
     Case(404, "no-such-resource", "/docs", path="/v2/explanations"),
     Case(404, "no-such-resource", "/docs", method="GET", path="/v1/models/"),
     Case(404, "no-such-resource", "/docs", method="GET", path="/problems/none"),

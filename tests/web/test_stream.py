@@ -13,6 +13,7 @@ from PIL import Image
 
 from app.web import stream
 from app.web.events import KEEP_ALIVE
+from tests.web.numbers import read_numbers
 from tests.web.serving import Served, picture, serving, small_settings, wait_until
 from tests.web.streams import EVENTS, Event, read_events
 
@@ -128,6 +129,30 @@ def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
     wait_until(lambda: served.places_taken == 0)
 
 
+def test_a_cancelled_explanation_frees_its_place_and_its_stream_says_so(served: Served) -> None:
+    before = read_numbers(served.client)
+    with streaming(served, **LONG) as events:
+        started = next(events)
+        assert served.client.delete(f"{URL}/{started.data['id']}").status_code == 204
+        *_, last = events
+    assert (last.name, last.data["type"], last.data["status"]) == ("problem", "/problems/cancelled", 499)
+    assert last.data["detail"] == "The explanation was cancelled by its id."
+    wait_until(lambda: served.places_taken == 0)
+    assert read_numbers(served.client).since(before).total("aex_engine_requests_total", outcome="cancelled") == 1
+
+    def all_rows_ended() -> bool:
+        since = read_numbers(served.client).since(before)
+        return since["aex_ended_rows_total"] == since["aex_asked_rows_total"]
+
+    wait_until(all_rows_ended)  # the device's thread drops them before its next step
+
+
+def test_what_has_ended_cannot_be_cancelled(client: httpx.Client) -> None:
+    *_, result = explained(client, steps="1")
+    answer = client.delete(f"{URL}/{result.data['id']}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-explanation")
+
+
 def test_a_client_that_does_not_read_holds_up_nobody(served: Served) -> None:
     with streaming(served, **LONG) as unread:
         assert explained(served.client, steps="1")[-1].name == "result"
@@ -150,6 +175,7 @@ def test_who_waits_for_events_when_the_server_stops_is_told(models_dir: Path) ->
 
 def test_silence_is_broken_by_a_comment(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.0)
+    monkeypatch.setattr(stream, "PROGRESS_SECONDS", 0.01)  # looks more often than there are news
     fields = {"image": IMAGE}
     with served.client.stream("POST", URL, files=fields, data=LONG, headers=EVENTS) as answer:
         assert any(line == KEEP_ALIVE.decode().strip() for line in answer.iter_lines())
