@@ -130,7 +130,6 @@ def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
 
 
 def test_a_cancelled_explanation_frees_its_place_and_its_stream_says_so(served: Served) -> None:
-    before = read_numbers(served.client)
     with streaming(served, **LONG) as events:
         started = next(events)
         assert served.client.delete(f"{URL}/{started.data['id']}").status_code == 204
@@ -138,11 +137,10 @@ def test_a_cancelled_explanation_frees_its_place_and_its_stream_says_so(served: 
     assert (last.name, last.data["type"], last.data["status"]) == ("problem", "/problems/cancelled", 499)
     assert last.data["detail"] == "The explanation was cancelled by its id."
     wait_until(lambda: served.places_taken == 0)
-    assert read_numbers(served.client).since(before).total("aex_engine_requests_total", outcome="cancelled") == 1
 
     def all_rows_ended() -> bool:
-        since = read_numbers(served.client).since(before)
-        return since["aex_ended_rows_total"] == since["aex_asked_rows_total"]
+        numbers = read_numbers(served.client)
+        return numbers["aex_ended_rows_total"] == numbers["aex_asked_rows_total"]
 
     wait_until(all_rows_ended)  # the device's thread drops them before its next step
 
