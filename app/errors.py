@@ -12,6 +12,7 @@
     │   ├── TooManyPixels         too many pixels, whatever its bytes
     │   └── DecodeTimeout         took longer to decode than allowed
     ├── UnknownModel              no model of that name is served
+    ├── UnknownExplanation        no explanation of that id is worked on
     ├── CheckpointError           a model folder or a file to import is at fault
     │   └── ChecksumMismatch      the weights are not the ones that model.json describes
     ├── DataError                 training or test data is at fault
@@ -20,7 +21,7 @@
     ├── StepUnavailable           a back end cannot compute this network's gradient, or not here
     ├── EngineFull                every place is taken; come again in `retry_after_seconds`
     ├── DeadlineExceeded          the time asked for is over
-    └── Cancelled                 whoever asked is gone
+    └── Cancelled                 whoever asked is gone, or wants it no more
 
 A message is one or two sentences: what was wrong, and what would be right. It never quotes uploaded bytes or file names
 of uploads.
@@ -75,6 +76,10 @@ class UnknownModel(AexError):
     """No model of that name is served here."""
 
 
+class UnknownExplanation(AexError):
+    """No explanation of that id is worked on."""
+
+
 class CheckpointError(AexError):
     """A model folder, or a file to be imported as one, cannot be used."""
 
@@ -116,4 +121,4 @@ class DeadlineExceeded(AexError):
 
 
 class Cancelled(AexError):
-    """Whoever asked for the work has gone away."""
+    """Whoever asked for the work has gone away, or wants it no more."""

@@ -14,13 +14,14 @@ class WorkToken:
     def __init__(self, timeout_seconds: float | None = None) -> None:
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
-        self._cancelled = False
+        self._cancelled: str | None = None
         self._calls: list[Callable[[], object]] = []
         self._lock = threading.Lock()
 
-    def cancel(self) -> None:
+    def cancel(self, why: str = "Whoever asked for this has gone away.") -> None:
+        """Let the work end; a sentence says why. Of several the first is kept."""
         with self._lock:
-            self._cancelled = True
+            self._cancelled = self._cancelled or why
             calls = list(self._calls)
         for call in calls:
             call()
@@ -31,7 +32,7 @@ class WorkToken:
         with self._lock:
             self._calls.append(call)
             cancelled = self._cancelled
-        if cancelled:
+        if cancelled is not None:
             call()
         try:
             yield
@@ -43,15 +44,23 @@ class WorkToken:
         """Seconds left, at least 0, or None without a deadline."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
+    def require_wanted(self) -> None:
+        """Return unless the token was cancelled.
+
+        Raises:
+            Cancelled: it was; says why.
+        """
+        if self._cancelled is not None:
+            raise Cancelled(self._cancelled)
+
     def check(self) -> None:
         """Return if the work may go on.
 
         Raises:
-            Cancelled: whoever asked is gone.
+            Cancelled: whoever asked is gone, or does not want it any more.
             DeadlineExceeded: the time is over.
         """
-        if self._cancelled:
-            raise Cancelled("Whoever asked for this has gone away.")
+        self.require_wanted()
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise DeadlineExceeded(
                 f"The answer was not ready within {1000 * (self._timeout_seconds or 0):.0f} ms;"

@@ -131,13 +131,16 @@ def draw_perturbation(change: Floats, *, scale: float) -> PerturbationPicture:
     return PerturbationPicture(_png(drawn), drawn.width, drawn.height, gain)
 
 
-def draw_explained(image: Floats, change: Floats) -> ExplainedPicture:
+def draw_explained(image: Floats, change: Floats, longest_side: int | None = None) -> ExplainedPicture:
     """The image with its change, clamped to [0, 1] and rounded to 8 bits; unseen parts as they were.
 
-    A change of one channel is added to red, green and blue alike, which adds it to the luminance.
+    A change of one channel is added to red, green and blue alike, which adds it to the luminance. A picture with a side
+    longer than `longest_side` pixels is shrunk to that.
     """
-    pixels = _eight_bits(image + np.nan_to_num(change, nan=0.0))
-    return ExplainedPicture(_png(Image.fromarray(pixels)), pixels.shape[1], pixels.shape[0], pixels)
+    drawn = Image.fromarray(_eight_bits(image + np.nan_to_num(change, nan=0.0)))
+    if longest_side is not None:
+        drawn.thumbnail((longest_side, longest_side))
+    return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
 
 
 def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:

@@ -29,9 +29,11 @@ from app.networks.checkpoint import Checkpoint
 from app.service.catalogue import Catalogue
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.options import ExplainOptions, PredictOptions
-from app.service.passes import Found, explain_targets, logits_of
+from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw
+from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
+from app.service.running import Running
 from app.service.targets import check_targets
 
 
@@ -68,6 +70,7 @@ class Explainer:
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
+        self._running = Running()
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
         """Classes and probabilities of one image.
@@ -91,43 +94,67 @@ class Explainer:
             timing_ms=clock.timing_ms,
         )
 
-    def explain(self, data: bytes, options: ExplainOptions, token: WorkToken) -> ExplainResult:
-        """Prediction and explanations of one image.
+    def explain(
+        self, data: bytes, options: ExplainOptions, token: WorkToken, mailbox: Mailbox | None = None
+    ) -> ExplainResult:
+        """Prediction and explanations of one image; a mailbox is told how they come along, once the image is read.
 
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
         clock, served = _Clock(), self._catalogue.served(options.model)
         checkpoint = served.checkpoint
+        classes = checkpoint.description.classes
         rows = self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
-        with self._engine.place(served.model, rows=rows, steps=options.most_steps) as place:
+        mailbox = Mailbox(read=False) if mailbox is None else mailbox
+        explanation_id = str(ULID())
+        with (
+            self._engine.place(served.model, rows=rows, steps=options.most_steps) as place,
+            self._running.kept(explanation_id, token),
+        ):
             with clock.measure("decode"):
                 upload = _read(data, self._limits, checkpoint)
+            started = _started(explanation_id, checkpoint, upload)
+            mailbox.tell(started)
             with clock.measure("explain", place):
-                classes = checkpoint.description.classes
-                found = explain_targets(place, upload.fitted, classes, options, rho, token)
+                chosen = choose(place, upload.fitted, classes, options.targets, token)
+                prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
+                targets = chosen.named(classes)
+                mailbox.tell(TargetsChosen(prediction, targets))
+                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
+                found = explain_targets(place, upload.fitted, chosen, options, rho, token, follower)
+                follower.end(found)
             with clock.measure("render"):
                 sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
             with clock.measure("explain", place):
                 after = logits_of(place, sent.fitted, token)
         return ExplainResult(
-            id=str(ULID()),
-            created=datetime.now(UTC),
-            model=model_facts(checkpoint),
-            image=image_facts(upload.decoded, upload.fitting),
-            prediction=prediction_of(checkpoint, found.logits, options.top_k),
-            explanations=tuple(_judge(upload, found, sent, after, options, rho, classes)),
+            id=started.id,
+            created=started.created,
+            model=started.model,
+            image=started.image,
+            prediction=prediction,
+            explanations=tuple(_judge(upload, chosen, found, sent, after, options, rho, classes)),
             timing_ms=clock.timing_ms,
             arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
         )
 
+    def cancel(self, explanation_id: str) -> None:
+        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+
+        Raises:
+            UnknownExplanation: none of that id is worked on.
+        """
+        self._running.cancel(explanation_id)
+
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""
         served, options = self._catalogue.served(model), ExplainOptions(steps=1)
-        grey = torch.full(served.model.shape, 0.5)
+        grey, classes, token = torch.full(served.model.shape, 0.5), served.checkpoint.description.classes, WorkToken()
         with self._engine.place(served.model, rows=2, steps=1) as place:
-            explain_targets(place, grey, served.checkpoint.description.classes, options, 0.1, WorkToken())
+            chosen = choose(place, grey, classes, options.targets, token)
+            explain_targets(place, grey, chosen, options, 0.1, token)
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
@@ -171,6 +198,11 @@ def _read(data: bytes, limits: DecodeLimits, checkpoint: Checkpoint) -> _Upload:
     return _Upload(decoded, floats, how, how.to_network(floats))
 
 
+def _started(explanation_id: str, checkpoint: Checkpoint, upload: _Upload) -> Started:
+    image = image_facts(upload.decoded, upload.fitting)
+    return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
+
+
 def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, fitted = [], []
@@ -184,6 +216,7 @@ def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_sc
 
 def _judge(
     upload: _Upload,
+    chosen: Chosen,
     found: Found,
     sent: _Sent,
     logits_after: Tensor,
@@ -194,9 +227,9 @@ def _judge(
     """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
-    before, after = found.logits.softmax(0), logits_after.softmax(1)
+    before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before = int(before.argmax())
-    for row, (target, role) in enumerate(zip(found.targets, found.roles, strict=True)):
+    for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
         settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
         yield TargetExplanation(

@@ -1,5 +1,6 @@
-"""What is asked of the engine for one image: its logits, and an explanation of each target."""
+"""What is asked of the engine for one image: its logits, what to explain of it, and an explanation of each target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,23 +14,37 @@ from app.engine.jobs import Ask, Observer
 from app.engine.token import WorkToken
 from app.errors import NotFinite
 from app.service.options import ExplainOptions
+from app.service.results import ChosenTarget
 from app.service.targets import choose_targets
 
 
 @dataclass(frozen=True)
-class Found:
-    """One image explained, everything on the CPU.
+class Chosen:
+    """What is to be explained of one image.
 
     Attributes:
-        logits: (classes,), of the image as it was uploaded.
+        logits: (classes,), of the image as it was uploaded, on the CPU.
         targets, roles: class ids, and the role of each.
-        explanation: a row for each target, unclamped.
-        steps_made: gradient steps of each row.
     """
 
     logits: Tensor
     targets: list[int]
     roles: list[str]
+
+    def named(self, classes: Sequence[str]) -> tuple[ChosenTarget, ...]:
+        """The targets with the names that classes have by their ids."""
+        return tuple(ChosenTarget(classes[i], i, role) for i, role in zip(self.targets, self.roles, strict=True))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Every target explained, everything on the CPU.
+
+    Attributes:
+        explanation: a row for each target, unclamped.
+        steps_made: gradient steps of each row.
+    """
+
     explanation: Explanation
     steps_made: list[int]
 
@@ -47,29 +62,38 @@ def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
     return logits
 
 
+def choose(place: Place, image: Tensor, classes: Sequence[str], targets: Sequence[str], token: WorkToken) -> Chosen:
+    """The classes to explain of one image (channels, height, width), by what the network reads it as.
+
+    Raises:
+        OptionError: a target is no class of the model.
+        NotFinite, Cancelled, DeadlineExceeded: as of `logits_of`.
+    """
+    logits = logits_of(place, image[None], token)[0]
+    return Chosen(logits, *choose_targets(targets, classes, logits))
+
+
 def explain_targets(
     place: Place,
     image: Tensor,
-    classes: tuple[str, ...],
+    chosen: Chosen,
     options: ExplainOptions,
     rho: float,
     token: WorkToken,
     observe: Observer | None = None,
 ) -> Found:
-    """Explain one image (channels, height, width) for every target asked for, a row each.
+    """Explain one image (channels, height, width) for every target chosen, a row each.
 
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
-        OptionError: a target is no class of the model.
         Cancelled, DeadlineExceeded: the token, asked at every step, said so.
     """
-    logits = logits_of(place, image[None], token)[0]
-    targets, roles = choose_targets(options.targets, classes, logits)
-    label = torch.tensor(targets)
+    label = torch.tensor(chosen.targets)
     make_rows = fast_rows if options.method == "fast" else paper_rows
     rows = make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
-    images = image.expand(len(targets), *image.shape)
-    climbed = place.climb(Ask(images, rows, Aims.alike(label, margin=False, classes=len(classes))), token, observe)
+    images = image.expand(len(label), *image.shape)
+    aims = Aims.alike(label, margin=False, classes=len(chosen.logits))
+    climbed = place.climb(Ask(images, rows, aims), token, observe)
     explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(logits, targets, roles, explanation, climbed.steps_made.tolist())
+    return Found(explanation, climbed.steps_made.tolist())

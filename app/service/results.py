@@ -68,6 +68,15 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class ChosenTarget:
+    """A class that is explained; `role` as in `TargetExplanation`."""
+
+    target: str
+    target_id: int
+    role: str
+
+
+@dataclass(frozen=True)
 class DrawnPicture:
     """A picture of the uploaded image's width and height (a heatmap's colour bar comes on top of that).
 

@@ -12,7 +12,7 @@ from app.errors import OptionError
 from app.service.options import PICTURES, ExplainOptions
 from app.service.results import ExplainResult, PredictResult
 from app.web.file_names import ARRAYS, RESULT, picture_name
-from app.web.media_types import BYTES, FORM, JSON, PNG, ZIP
+from app.web.media_types import BYTES, EVENTS, FORM, JSON, PNG, ZIP
 from app.web.multipart import OutgoingPart, write_parts
 from app.web.schemas import explanation_answer, prediction_answer
 
@@ -37,8 +37,13 @@ def explanation_response(result: ExplainResult, media_type: str) -> Response:
     return EXPLANATION_WRITERS[media_type](result)
 
 
+def explanation_json(result: ExplainResult) -> bytes:
+    """The explanation as JSON, in one line."""
+    return _json(explanation_answer(result))
+
+
 def _as_json(result: ExplainResult) -> Response:
-    return Response(_json(explanation_answer(result)), media_type=JSON)
+    return Response(explanation_json(result), media_type=JSON)
 
 
 def _as_picture(result: ExplainResult) -> Response:
@@ -80,6 +85,8 @@ EXPLANATION_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
     FORM: _as_form,
     ZIP: _as_zip,
 }
+EXPLANATION_TYPES = (*EXPLANATION_WRITERS, EVENTS)
+"""The best offer comes first; events are written by `app.web.stream`, from `explanation_json`."""
 
 
 def _files(result: ExplainResult) -> Iterator[OutgoingPart]:

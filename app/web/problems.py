@@ -62,6 +62,9 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
         413, "decoding-too-costly", "Decoding too costly", "The image took longer to decode than is allowed."
     ),
     errors.UnknownModel: ProblemKind(404, "unknown-model", "Unknown model", "No model of that name is served here."),
+    errors.UnknownExplanation: ProblemKind(
+        404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on here."
+    ),
     errors.NotFinite: ProblemKind(
         422, "not-finite", "Not finite", "The network gives NaN or infinity for this image and these options."
     ),
@@ -74,7 +77,9 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.DeadlineExceeded: ProblemKind(
         504, "deadline-exceeded", "Deadline exceeded", "The answer was not ready within the time asked for."
     ),
-    errors.Cancelled: ProblemKind(499, "cancelled", "Cancelled", "The client closed the connection before the answer."),
+    errors.Cancelled: ProblemKind(
+        499, "cancelled", "Cancelled", "The client closed the connection before the answer, or cancelled it by its id."
+    ),
     web_errors.UnsupportedContentType: ProblemKind(
         415, "unsupported-content-type", "Unsupported content type", "The body is of a media type not read here."
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.service import results
+from app.service.progress import Started
 from app.web.file_names import picture_name
 from app.web.media_types import PNG
 
@@ -134,13 +135,14 @@ def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
 
 def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
-    arrays = _base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
+    arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
     return ExplanationAnswer(**_common(result), explanations=explanations, arrays=arrays).model_dump(by_alias=True)
 
 
-def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
-    model, image, best = result.model, result.image, result.prediction.best
+def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
+    """Id, time, model and image of an answer, as its fields."""
+    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
@@ -149,18 +151,27 @@ def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[st
             weights_sha256=model.weights_sha256,
             input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
         ),
-        "image": Image.model_validate(asdict(image)),
-        "prediction": Prediction(
-            class_name=best.name,
-            class_id=best.class_id,
-            probability=best.probability,
-            top=[
-                ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
-                for one in result.prediction.top
-            ],
-        ),
-        "timing_ms": {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()},
+        "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def prediction_field(prediction: results.Prediction) -> Prediction:
+    """The prediction, as an answer's field."""
+    best = prediction.best
+    return Prediction(
+        class_name=best.name,
+        class_id=best.class_id,
+        probability=best.probability,
+        top=[
+            ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
+            for one in prediction.top
+        ],
+    )
+
+
+def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+    timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
+    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
@@ -174,7 +185,7 @@ def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
         media_type=PNG,
         width=drawn.width,
         height=drawn.height,
-        data=_base64(drawn.png) if embed else None,
+        data=in_base64(drawn.png) if embed else None,
         file=None if embed else file,
         scale=drawn.scale,
         gain=drawn.gain,
@@ -183,7 +194,8 @@ def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
     )
 
 
-def _base64(content: bytes) -> str:
+def in_base64(content: bytes) -> str:
+    """Bytes as JSON holds them."""
     return base64.b64encode(content).decode("ascii")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.end_to_end.conftest import ROOT
+from tests.web.streams import EVENTS, read_events
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
 TIMEOUT_SECONDS = 120
@@ -102,6 +103,23 @@ def test_the_event_loop_answers_while_the_device_works(server: str) -> None:
 
     _, overlapped = asyncio.run(beside())
     assert overlapped
+
+
+def test_a_stream_tells_of_each_target_and_ends_with_the_answer(server: str) -> None:
+    upload = {"image": EXAMPLES[0].read_bytes()}
+    options = {"targets": "all", "steps": "30", "method": "paper"}
+    with httpx.stream(
+        "POST", f"{server}/v1/explanations", files=upload, data=options, headers=EVENTS, timeout=TIMEOUT_SECONDS
+    ) as answer:
+        assert answer.status_code == 200
+        started, targets, *progress, result = read_events(answer.iter_lines())
+    assert (started.name, targets.name, result.name) == ("started", "targets", "result")
+    assert {each.name for each in progress} == {"progress"}
+    last_steps = {each.data["target"]: each.data["step"] for each in progress}
+    assert last_steps == {one["target"]: 30 for one in targets.data["targets"]}
+    alone = explain(server, EXAMPLES[0].read_bytes(), **options)
+    for mine, right in zip(_explained(result.data), _explained(alone), strict=True):
+        assert np.abs(mine - right).max() <= 1
 
 
 def _explained(found: dict[str, object]) -> list[NDArray[np.int16]]:

@@ -28,7 +28,8 @@ def test_the_page_may_run_its_scripts_and_no_others(client: httpx.Client) -> Non
 def test_the_description_is_served_with_the_interface(client: httpx.Client) -> None:
     description = client.get("/openapi.json").raise_for_status().json()
     assert set(description["paths"]) == {
-        "/v1/predictions", "/v1/explanations", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
+        "/v1/predictions", "/v1/explanations", "/v1/explanations/{explanation_id}",
+        "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     assert "class" in description["components"]["schemas"]["Prediction"]["properties"]

@@ -70,6 +70,14 @@ def test_any_path(client: httpx.Client, path: str, method: str) -> None:
     check(client.request(method, f"/{quote(path, safe='/?&=')}"))
 
 
+@fuzzed
+@given(st.text(min_size=1, max_size=60) | st.binary(min_size=1, max_size=30))
+def test_any_id_to_cancel(client: httpx.Client, explanation_id: str | bytes) -> None:
+    answer = client.delete(f"/v1/explanations/{quote(explanation_id, safe='')}")
+    check(answer)
+    assert answer.status_code in (404, 405)
+
+
 def header(text: str) -> str:
     """What the client library lets through as a header's value."""
     return " ".join(text.split())

@@ -1,17 +1,19 @@
-"""POST /v1/explanations."""
+"""POST /v1/explanations, and DELETE of one that is worked on."""
 
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.web.answers import EXPLANATION_WRITERS, explanation_response, require_sendable
-from app.web.media_types import FORM, PNG, ZIP
+from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
+from app.web.events import EVENTS_DESCRIPTION
+from app.web.media_types import EVENTS, FORM, PNG, ZIP
 from app.web.negotiation import negotiate
-from app.web.openapi import IMAGE_PROBLEMS, request_description
+from app.web.openapi import IMAGE_PROBLEMS, problems, request_description
 from app.web.options import EXPLAIN, explain_options
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
+from app.web.stream import stream
 
 router = APIRouter(tags=["explanations"])
 
@@ -32,7 +34,10 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
     },
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_ANSWERS = {"description": "The explanation, as Accept asks", "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY}}
+_ANSWERS = {
+    "description": "The explanation, as Accept asks",
+    "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, EVENTS: EVENTS_DESCRIPTION},
+}
 
 
 @router.post(
@@ -44,13 +49,31 @@ _ANSWERS = {"description": "The explanation, as Accept asks", "content": {PNG: _
 )
 async def explain(request: Request, parts: PartsHere) -> Response:
     """Classify one image and explain each target: a heatmap, the change, and the changed image."""
-    media_type = negotiate(request.headers, tuple(EXPLANATION_WRITERS))
+    media_type = negotiate(request.headers, EXPLANATION_TYPES)
     asked = await parts.read(request)
     options = explain_options(asked.options)
     require_sendable(options, media_type)
     token = parts.token(options)
+    if media_type == EVENTS:
+        return await stream(
+            request,
+            parts.workers,
+            token,
+            lambda mailbox: explanation_json(parts.explainer.explain(asked.image, options, token, mailbox)),
+        )
     return await parts.workers.run_while_wanted(
         request,
         token,
         lambda: explanation_response(parts.explainer.explain(asked.image, options, token), media_type),
     )
+
+
+@router.delete(
+    "/v1/explanations/{explanation_id}",
+    summary="Cancel an explanation that is worked on",
+    status_code=204,
+    responses=problems("unknown-explanation"),
+)
+async def cancel(explanation_id: str, parts: PartsHere) -> None:
+    """End an explanation by the id in its event `started`: the device leaves it within a step, its stream says so."""
+    parts.explainer.cancel(explanation_id)
