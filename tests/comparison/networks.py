@@ -1,5 +1,7 @@
 """Networks whose explanations are known, and one that counts what it is asked."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -37,8 +39,10 @@ class Counted(nn.Module):
         return logits
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Counted":
-        """Shells count with it."""
-        return self
+        """Shells count with it, and have hooks of their own."""
+        copied = Counted(copy.deepcopy(self.network, memo))
+        copied.rows = self.rows
+        return copied
 
 
 def planes(seed: int = 0, *, classes: int = 3, channels: int = 2, height: int = 6, width: int = 5) -> Planes:

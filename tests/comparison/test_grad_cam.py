@@ -68,7 +68,7 @@ def test_the_network_keeps_no_hook_and_no_gradient() -> None:
 
 
 class Meet(nn.Module):
-    """Waits, in each forward pass, until another thread is there as well; its copies wait at the same place."""
+    """Waits, in each forward pass, until another thread is there as well; copies are modules of their own."""
 
     def __init__(self, barrier: threading.Barrier) -> None:
         super().__init__()
@@ -79,16 +79,16 @@ class Meet(nn.Module):
         return x
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Meet":
-        return self
+        return Meet(self.barrier)  # a lock cannot be copied; the module must be, or its hooks would be shared
 
 
 def test_two_threads_on_one_network_each_get_their_own_map() -> None:
     network = signed_network()
     shown = images(network)
     expected = class_activation_map(network, shown, TARGET)
-    meet = Meet(threading.Barrier(2, timeout=30))  # both are past their preparations, and then both past the map
-    network.stem = nn.Sequential(meet, network.stem)  # type: ignore[assignment]
-    network.classifier = nn.Sequential(meet, network.classifier)  # type: ignore[assignment]
+    barrier = threading.Barrier(2, timeout=60)
+    network.stem = nn.Sequential(Meet(barrier), network.stem)  # type: ignore[assignment]  # both have set their hooks
+    network.classifier = nn.Sequential(Meet(barrier), network.classifier)  # type: ignore[assignment]  # both ran them
 
     def explain(row: int) -> Tensor:
         return grad_cam(network, shown[row : row + 1], TARGET[row : row + 1]).map
