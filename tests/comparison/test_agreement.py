@@ -36,9 +36,9 @@ def test_ranks_by_hand() -> None:
 
 
 def test_equal_values_share_their_mean_rank() -> None:
-    # Ranks 1.5 1.5 3 and 1 2 3: covariance 1.5, squares 1.5 and 2, so 1.5 / sqrt(3).
-    one, other = torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[1.0, 2.0, 3.0]])
-    assert spearman(one, other).item() == pytest.approx(1.5 / math.sqrt(3))
+    # Ranks 1.5 1.5 3 4 and 1 2 3 4: products about their means sum to 4.5, squares to 4.5 and 5.
+    one, other = torch.tensor([[0.0, 0.0, 1.0, 2.0]]), torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    assert spearman(one, other).item() == pytest.approx(4.5 / math.sqrt(4.5 * 5))
 
 
 def test_the_order_of_a_constant_map_is_no_number() -> None:
