@@ -1,0 +1,1 @@
+"""Other methods of explaining, and measures of explanations."""
