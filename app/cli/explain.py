@@ -38,6 +38,10 @@ def explain(
         list[str] | None,
         typer.Option("--target", help="Class name or id, predicted, runner_up or all; may be given again."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Class to contrast each target with, by name or id, predicted or runner_up."),
+    ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
     method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
     rho: Annotated[
@@ -57,11 +61,14 @@ def explain(
 
     Examples: aex explain examples/cat-0.png --out out    aex explain scan.jpg --target all --rho 0.05 --out out
 
+    Why not the other class: aex explain scan.jpg --target runner_up --against predicted --out out
+
     With several images each gets a folder of its own in --out, named after its file; sheet.png shows them together.
     """
     options = ExplainOptions(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
+        against=against,
         direction=direction,  # type: ignore[arg-type]  # checked by the options
         method=method,  # type: ignore[arg-type]  # checked by the options
         rho=rho,

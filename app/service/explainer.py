@@ -34,7 +34,7 @@ from app.service.pictures import draw
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
 from app.service.running import Running
-from app.service.targets import check_targets
+from app.service.targets import check_rival, check_targets
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Explainer:
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
-                chosen = choose(place, upload.fitted, classes, options.targets, token)
+                chosen = choose(place, upload.fitted, classes, options, token)
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
@@ -153,13 +153,15 @@ class Explainer:
         served, options = self._catalogue.served(model), ExplainOptions(steps=1)
         grey, classes, token = torch.full(served.model.shape, 0.5), served.checkpoint.description.classes, WorkToken()
         with self._engine.place(served.model, rows=2, steps=1) as place:
-            chosen = choose(place, grey, classes, options.targets, token)
+            chosen = choose(place, grey, classes, options, token)
             explain_targets(place, grey, chosen, options, 0.1, token)
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
         color_map(options.color_map, options.heatmap)
         rows = check_targets(options.targets, checkpoint.description.classes)
+        if options.against is not None:
+            check_rival(options.against, checkpoint.description.classes)
         if rows > self._max_rows:
             raise OptionError(
                 f"targets come to {rows} explanations; at most {self._max_rows} are made for one request. Name fewer."
@@ -228,18 +230,26 @@ def _judge(
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
-    class_before = int(before.argmax())
+    class_before, against = int(before.argmax()), chosen.against
     for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
+        margins = None
+        if against is not None:
+            margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
+            gain = margins[1] - margins[0]
         settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
             role=role,
+            against=None if against is None else classes[against],
+            against_id=against,
             direction=options.direction,
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),
+            margin_before=None if margins is None else margins[0],
+            margin_after=None if margins is None else margins[1],
             rho=rho,
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],

@@ -15,6 +15,7 @@ Method = Literal["fast", "paper"]
 PICTURES: tuple[str, ...] = get_args(Picture)
 INCLUDABLE = (*PICTURES, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
+RIVAL_WORDS = ("predicted", "runner_up")
 MAX_STEPS = 1000
 DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
 MAX_SCALE = 1.0
@@ -46,6 +47,8 @@ class ExplainOptions(PredictOptions):
 
     Attributes:
         targets: classes to explain, by name or id, or `predicted`, `runner_up`, `all`.
+        against: a class, by name, id, `predicted` or `runner_up`, that each target is contrasted with: what is climbed
+            is the margin between the two, in place of the target's cross entropy.
         direction: encourage (g_explain+) or discourage (g_explain-).
         method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps.
         rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
@@ -59,6 +62,7 @@ class ExplainOptions(PredictOptions):
     """
 
     targets: tuple[str, ...] = ("predicted", "runner_up")
+    against: str | None = None
     direction: Direction = "encourage"
     method: Method = "fast"
     rho: float | None = None

@@ -12,10 +12,10 @@ from app.adversarial.loop import require_finite
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
 from app.engine.token import WorkToken
-from app.errors import NotFinite
+from app.errors import NotFinite, OptionError
 from app.service.options import ExplainOptions
 from app.service.results import ChosenTarget
-from app.service.targets import choose_targets
+from app.service.targets import choose_rival, choose_targets
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,21 @@ class Chosen:
     Attributes:
         logits: (classes,), of the image as it was uploaded, on the CPU.
         targets, roles: class ids, and the role of each.
+        against: id of the class that each is contrasted with, None for no contrast.
     """
 
     logits: Tensor
     targets: list[int]
     roles: list[str]
+    against: int | None
+
+    def aims(self) -> Aims:
+        """What the search for each target climbs: its cross entropy, or its margin to the other class."""
+        label, classes = torch.tensor(self.targets), len(self.logits)
+        if self.against is None:
+            return Aims.alike(label, margin=False, classes=classes)
+        rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
+        return Aims(label, torch.ones_like(label, dtype=torch.bool), rivals)
 
     def named(self, classes: Sequence[str]) -> tuple[ChosenTarget, ...]:
         """The targets with the names that classes have by their ids."""
@@ -62,15 +72,26 @@ def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
     return logits
 
 
-def choose(place: Place, image: Tensor, classes: Sequence[str], targets: Sequence[str], token: WorkToken) -> Chosen:
+def choose(place: Place, image: Tensor, classes: Sequence[str], options: ExplainOptions, token: WorkToken) -> Chosen:
     """The classes to explain of one image (channels, height, width), by what the network reads it as.
 
+    The class that they are contrasted with is none of them.
+
     Raises:
-        OptionError: a target is no class of the model.
+        OptionError: a target, or the class to contrast it with, is no class of the model; or both are one.
         NotFinite, Cancelled, DeadlineExceeded: as of `logits_of`.
     """
     logits = logits_of(place, image[None], token)[0]
-    return Chosen(logits, *choose_targets(targets, classes, logits))
+    targets, roles = choose_targets(options.targets, classes, logits)
+    if options.against is None:
+        return Chosen(logits, targets, roles, None)
+    against = choose_rival(options.against, classes, logits)
+    kept = [(target, role) for target, role in zip(targets, roles, strict=True) if target != against]
+    if not kept:
+        raise OptionError(
+            f"{classes[against]} cannot be contrasted with itself; give targets, or against, that are another class."
+        )
+    return Chosen(logits, [target for target, _ in kept], [role for _, role in kept], against)
 
 
 def explain_targets(
@@ -92,8 +113,7 @@ def explain_targets(
     make_rows = fast_rows if options.method == "fast" else paper_rows
     rows = make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
     images = image.expand(len(label), *image.shape)
-    aims = Aims.alike(label, margin=False, classes=len(chosen.logits))
-    climbed = place.climb(Ask(images, rows, aims), token, observe)
+    climbed = place.climb(Ask(images, rows, chosen.aims()), token, observe)
     explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
     return Found(explanation, climbed.steps_made.tolist())

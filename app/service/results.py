@@ -105,11 +105,13 @@ class TargetExplanation:
 
     Attributes:
         role: "predicted", "runner_up", or "named" where the target is neither.
+        against, against_id: the class that it was contrasted with, else None.
+        margin_before, margin_after: logit of the target less that of the class it was contrasted with, else None.
         rho: RMS asked for.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
         converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
-        goal_met: converged, and the target's probability moved in the direction asked for.
+        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         pictures: by name, in the order asked for.
     """
@@ -117,10 +119,14 @@ class TargetExplanation:
     target: str
     target_id: int
     role: str
+    against: str | None
+    against_id: int | None
     direction: str
     method: str
     probability_before: float
     probability_after: float
+    margin_before: float | None
+    margin_after: float | None
     rho: float
     perturbation_rms: float
     perturbation_l2: float

@@ -46,7 +46,8 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
         )
         for place, one in enumerate(row.result.explanations):
             verb = "more" if one.direction == "encourage" else "less"
-            about = [f"{verb} {one.target}", f"RMS {one.perturbation_rms:.3f}, L2 {one.perturbation_l2:.2f}"]
+            than = "" if one.against is None else f" than {one.against}"
+            about = [f"{verb} {one.target}{than}", f"RMS {one.perturbation_rms:.3f}, L2 {one.perturbation_l2:.2f}"]
             _paste(sheet, 1 + 2 * place, top, _open(one, "heatmap"), about)
             _paste(sheet, 2 + 2 * place, top, _open(one, "explained"), _outcome(one))
     file = io.BytesIO()

@@ -79,6 +79,16 @@ EXPLAIN = (
         "classes to explain, by name or id, or predicted, runner_up, all",
         ExplainOptions.targets,
     ),
+    Option(
+        "against",
+        text,
+        "the name or id of a class, or predicted or runner_up",
+        {
+            "type": "string",
+            "description": "class, by name or id, predicted or runner_up, to contrast each target with: why the one and"
+            " not the other",
+        },
+    ),
     _choice("direction", get_args(Direction), "encourage", "more of the class, or less of it"),
     _choice(
         "method",
@@ -134,7 +144,6 @@ EXPLAIN = (
 )
 
 NOT_YET: Mapping[str, tuple[object, ...]] = {
-    "against": (),
     "quality": (False, "false"),
     "margin": (False, "false"),
     "methods": ("adversarial", ["adversarial"]),

@@ -87,16 +87,20 @@ class Explanation(BaseModel):
     target: str
     target_id: int
     role: str = Field(description="predicted, runner_up or named")
+    against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
+    against_id: int | None
     direction: str
     method: str
     probability_before: float
     probability_after: float
+    margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
+    margin_after: float | None
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
     steps: int
     converged: bool = Field(description="the search ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability moved in the direction asked for")
+    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import zipfile
 
 import httpx
@@ -36,8 +37,9 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
     assert set(answer["explanations"][0]) == {
-        "target", "target_id", "role", "direction", "method", "probability_before", "probability_after", "rho",
-        "perturbation_rms", "perturbation_l2", "steps", "converged", "goal_met", "changed_class_to", "pictures",
+        "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
+        "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps", "converged", "goal_met", "changed_class_to",
+        "pictures",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert answer["arrays"] is None
@@ -61,6 +63,21 @@ def test_who_sends_the_explained_picture_again_gets_the_probability_reported(cli
     ).json()
     found = {entry["class_id"]: entry["probability"] for entry in again["prediction"]["top"]}
     assert found[one["target_id"]] == pytest.approx(one["probability_after"], abs=1e-4)
+
+
+@pytest.mark.parametrize("direction", ["encourage", "discourage"])
+def test_a_contrast_moves_the_margin_and_says_what_the_picture_sent_has(client: httpx.Client, direction: str) -> None:
+    answer = explain(client, targets="all", against="cat", direction=direction, top_k="0", include="explained").json()
+    before = {entry["class_id"]: entry["probability"] for entry in answer["prediction"]["top"]}
+    assert [one["target_id"] for one in answer["explanations"]] == [1, 2]
+    for one in answer["explanations"]:
+        sent = base64.b64decode(one["pictures"]["explained"]["data"])
+        again = client.post("/v1/predictions", content=sent, headers={"content-type": "image/png"}).json()
+        after = {entry["class_id"]: entry["probability"] for entry in again["prediction"]["top"]}
+        assert (one["against"], one["against_id"], one["goal_met"]) == ("cat", 0, True)
+        for said, found in ((one["margin_before"], before), (one["margin_after"], after)):
+            assert said == pytest.approx(math.log(found[one["target_id"]] / found[0]), abs=1e-3)
+        assert (one["margin_after"] > one["margin_before"]) == (direction == "encourage")
 
 
 @pytest.mark.parametrize("targets", ["dog, 2", ["dog", "2"]])

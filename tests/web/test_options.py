@@ -86,7 +86,10 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"overlay": ["all"]}, "overlay 'all' is not offered"),
         ({"scale": ["big"]}, "scale is 'big'; it must be a number above 0 and at most 1, or auto."),
         ({"color_map": ["x" * 2000]}, "it must be the name of a colour map."),
-        ({"against": ["dog"]}, "against is not offered by this build; leave it out."),
+        (
+            {"against": [["cat", "dog"]]},
+            "against is a list; it must be the name or id of a class, or predicted or runner_up.",
+        ),
         ({"quality": [True]}, "quality is not offered by this build; leave it out."),
         ({"margin": ["true"]}, "margin is not offered by this build; leave it out."),
         ({"methods": [["gradcam"]]}, "methods is not offered by this build; leave it out."),

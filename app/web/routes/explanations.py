@@ -23,6 +23,7 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "targets": ["predicted", "runner_up"],
         "direction": "discourage",
     },
+    "why it was not read as the runner-up": {"targets": ["runner_up"], "against": "predicted"},
     "a class by its id, heatmap alone, with arrays": {
         "targets": [0],
         "rho": 0.05,
