@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from ulid import ULID
 
@@ -23,8 +22,7 @@ from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.color_maps import color_map
-from app.images.decode import DecodedImage, DecodeLimits, decode
-from app.images.fit import Fitting, fitting
+from app.images.decode import DecodeLimits
 from app.networks.checkpoint import Checkpoint
 from app.service.catalogue import Catalogue
 from app.service.facts import image_facts, model_facts, prediction_of
@@ -35,16 +33,7 @@ from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
 from app.service.running import Running
 from app.service.targets import check_rival, check_targets
-
-
-@dataclass(frozen=True)
-class _Upload:
-    """An upload as pixels: `floats` is RGB (height, width, 3), `fitted` the network's input (channels, h, w)."""
-
-    decoded: DecodedImage
-    floats: NDArray[np.float32]
-    fitting: Fitting
-    fitted: Tensor
+from app.service.uploads import Upload, read_upload
 
 
 @dataclass(frozen=True)
@@ -82,7 +71,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = _read(data, self._limits, checkpoint)
+                upload = read_upload(data, self._limits, checkpoint.description.input)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -114,7 +103,7 @@ class Explainer:
             self._running.kept(explanation_id, token),
         ):
             with clock.measure("decode"):
-                upload = _read(data, self._limits, checkpoint)
+                upload = read_upload(data, self._limits, checkpoint.description.input)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -185,27 +174,12 @@ class _Clock:
         self.timing_ms[part] = self.timing_ms.get(part, 0.0) + 1000 * (time.monotonic() - began - queued)
 
 
-def _read(data: bytes, limits: DecodeLimits, checkpoint: Checkpoint) -> _Upload:
-    decoded = decode(data, limits)
-    wanted = checkpoint.description.input
-    how = fitting(
-        decoded.height,
-        decoded.width,
-        height=wanted.height,
-        width=wanted.width,
-        channels=wanted.channels,
-        fit=wanted.fit,
-    )
-    floats = decoded.floats()
-    return _Upload(decoded, floats, how, how.to_network(floats))
-
-
-def _started(explanation_id: str, checkpoint: Checkpoint, upload: _Upload) -> Started:
+def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Started:
     image = image_facts(upload.decoded, upload.fitting)
     return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
 
 
-def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
+def _draw_all(upload: Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, fitted = [], []
     for perturbation in found.explanation.perturbation:
@@ -217,7 +191,7 @@ def _draw_all(upload: _Upload, found: Found, options: ExplainOptions, default_sc
 
 
 def _judge(
-    upload: _Upload,
+    upload: Upload,
     chosen: Chosen,
     found: Found,
     sent: _Sent,

@@ -37,7 +37,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
     for number, row in enumerate(rows):
         top = GAP_PIXELS + number * (cell_height + GAP_PIXELS)
         best = row.result.prediction.best
-        _paste(
+        paste_cell(
             sheet,
             0,
             top,
@@ -48,8 +48,8 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
             verb = "more" if one.direction == "encourage" else "less"
             than = "" if one.against is None else f" than {one.against}"
             about = [f"{verb} {one.target}{than}", f"RMS {one.perturbation_rms:.3f}, L2 {one.perturbation_l2:.2f}"]
-            _paste(sheet, 1 + 2 * place, top, _open(one, "heatmap"), about)
-            _paste(sheet, 2 + 2 * place, top, _open(one, "explained"), _outcome(one))
+            paste_cell(sheet, 1 + 2 * place, top, _open(one, "heatmap"), about)
+            paste_cell(sheet, 2 + 2 * place, top, _open(one, "explained"), _outcome(one))
     file = io.BytesIO()
     sheet.save(file, format="PNG", optimize=True)
     return file.getvalue()
@@ -64,7 +64,7 @@ def _open(one: TargetExplanation, name: str) -> Image.Image:
     return Image.open(io.BytesIO(one.pictures[name].png)).convert("RGB")
 
 
-def _paste(sheet: Image.Image, column: int, top: int, picture: Image.Image, lines: Sequence[str]) -> None:
+def paste_cell(sheet: Image.Image, column: int, top: int, picture: Image.Image, lines: Sequence[str]) -> None:
     """Put a picture, fitted into its cell, with up to three lines of text under it."""
     factor = min(CELL_PIXELS / picture.width, CELL_PIXELS / picture.height)
     size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))

@@ -1,0 +1,40 @@
+"""From uploaded bytes to pixels, and to what the network is shown."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.images.decode import DecodedImage, DecodeLimits, decode
+from app.images.fit import Fitting, fitting
+from app.networks.description import InputDescription
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload as pixels: `floats` is RGB (height, width, 3), `fitted` the network's input (channels, h, w)."""
+
+    decoded: DecodedImage
+    floats: NDArray[np.float32]
+    fitting: Fitting
+    fitted: Tensor
+
+
+def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription) -> Upload:
+    """Decode an image and fit it to a network's input.
+
+    Raises:
+        ImageError: it is no image that we read, or costs more than the limits allow.
+    """
+    decoded = decode(data, limits)
+    how = fitting(
+        decoded.height,
+        decoded.width,
+        height=wanted.height,
+        width=wanted.width,
+        channels=wanted.channels,
+        fit=wanted.fit,
+    )
+    floats = decoded.floats()
+    return Upload(decoded, floats, how, how.to_network(floats))
