@@ -49,7 +49,8 @@ def test_each_model_method_and_goal_is_reported_and_drawn(
     ]
     assert all(one["images"] == 4 for one in audits)
     for name in ("model-move", "model-keep", "twin-move", "twin-keep"):
-        assert Image.open(tmp_path / "out" / f"{name}.png").width > 5 * 192
+        with Image.open(tmp_path / "out" / f"{name}.png") as sheet:
+            assert sheet.width > 5 * 192
 
 
 def test_an_image_file_is_audited(
