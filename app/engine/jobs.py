@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -36,6 +36,9 @@ class Progress:
     probability: float
     perturbation: Callable[[], Tensor]
 
+
+WorkKind = Kind | Literal["call"]
+"""What is asked for: rows to look at or to climb with, which others' rows join, or a call by itself."""
 
 Observer = Callable[[Progress], None]
 """Called on the device's own thread, which waits for it; what it raises ends its job."""
@@ -187,6 +190,20 @@ class ClimbJob(Job):
         )
 
 
+class CallJob(Job):
+    """A function that is called on the device's thread, in the place of one step."""
+
+    kind: ClassVar[WorkKind] = "call"
+
+    def __init__(
+        self, model: DeviceModel, reservation: Reservation, token: WorkToken, work: Callable[[], Any], rows: int
+    ) -> None:
+        super().__init__(model, reservation, token, torch.empty(rows, 0))
+        self.work = work
+        self.rows: list[Row] = []  # it stands in line as one
+        self.found: Any = None
+
+
 @dataclass(eq=False)
 class LookRow:
     """One image of a `LookJob`, and its logits once they are there."""
@@ -240,6 +257,7 @@ class ClimbRow:
 
 
 Row = LookRow | ClimbRow
+AnyJob = LookJob | ClimbJob | CallJob
 
 
 def _all_finite(logits: Tensor | None) -> bool:

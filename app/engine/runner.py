@@ -1,6 +1,7 @@
 """Works off jobs step by step: what the device's thread does, without the thread."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +14,9 @@ from torch import Tensor
 from app.adversarial.explain import probability_of
 from app.engine.admission import Admission
 from app.engine.batch import Batch, Stepped
-from app.engine.jobs import ClimbJob, ClimbRow, LookJob, LookRow, Progress, Row
+from app.engine.jobs import AnyJob, CallJob, ClimbJob, ClimbRow, LookRow, Progress, Row
 from app.engine.model import DeviceModel
-from app.engine.scheduler import Kind, Scheduler
+from app.engine.scheduler import Kind, Scheduler, Step
 from app.engine.split import in_parts, is_out_of_memory
 from app.engine.telemetry import Listener, Outcome, RowsAsked, RowsEnded, StepMade, harmless, nobody, outcome_of
 from app.errors import Cancelled, DeadlineExceeded, EngineFull
@@ -49,7 +50,8 @@ class Runner:
         self._report = harmless(listener)
         self._max_step_rows, self._max_step_bytes = max_step_rows, max_step_bytes
         self._scheduler: Scheduler[Row, DeviceModel] = Scheduler()
-        self._jobs: set[LookJob | ClimbJob] = set()
+        self._jobs: set[AnyJob] = set()
+        self._calls: deque[CallJob] = deque()
         self._batches: dict[DeviceModel, Batch] = {}
         self._fitting: WeakKeyDictionary[DeviceModel, _Fitting] = WeakKeyDictionary()
 
@@ -57,49 +59,71 @@ class Runner:
         return len(self._jobs)
 
     @property
-    def jobs(self) -> list[LookJob | ClimbJob]:
+    def jobs(self) -> list[AnyJob]:
         """Those in hand, as a list of its own; any thread may ask."""
         return list(self._jobs)
 
-    def add(self, job: LookJob | ClimbJob) -> None:
+    def add(self, job: AnyJob) -> None:
         """Take a job in hand: its rows join at the next step."""
         self._jobs.add(job)
-        self._report(RowsAsked(job.model, job.kind, len(job.rows)))
+        self._report(RowsAsked(job.model, job.kind, job.unfinished))
+        if isinstance(job, CallJob):
+            self._calls.append(job)
+            return
         for row in job.rows:
             self._schedule(row, "look" if isinstance(row, LookRow) else "climb")
         if not job.rows:
             self._end(job)
 
     def step(self) -> None:
-        """Drop who is gone or late, or cut it short; then make one step, if there is a row to make it with."""
+        """Heed who is gone or late; then make one step, if there is a row to make it with, and one call likewise."""
         for job in list(self._jobs):
-            try:
-                job.token.check()
-            except DeadlineExceeded as late:
-                if isinstance(job, ClimbJob) and job.ask.cut_at_deadline:
-                    self._cut_short(job)
-                else:
-                    self._end(job, late)
-            except Cancelled as gone:
-                self._end(job, gone)
-        step = self._scheduler.next_step(self._most_rows)
-        if step is None:
-            return
+            self._heed_token(job)
+        step = self._scheduler.next_step(self.most_rows)
+        if step is not None:
+            self._make(step)
+        call = next(iter(self._calls), None)
+        if call is not None:
+            self._call(call)
+
+    def end_all(self, error: Callable[[], BaseException]) -> None:
+        """Give up every job in hand."""
+        for job in list(self._jobs):
+            self._end(job, error())
+
+    def _make(self, step: Step[Row, DeviceModel]) -> None:
         began = time.monotonic()
         failures = self._look(step.model, step.rows) if step.kind == "look" else self._climb(step.model, step.rows)
         seconds = time.monotonic() - began
         self._account(step.kind, step.rows, seconds)
         self._report(StepMade(step.model, step.kind, len(step.rows), len(failures), seconds))
         for row, error in failures.items():
-            if is_out_of_memory(error):
-                self._end(row.job, self._no_memory(), "out_of_memory")
-            else:
-                self._end(row.job, error)
+            self._fail(row.job, error)
 
-    def end_all(self, error: Callable[[], BaseException]) -> None:
-        """Give up every job in hand."""
-        for job in list(self._jobs):
-            self._end(job, error())
+    def _call(self, job: CallJob) -> None:
+        """Do one whole call: who asks for many stands in line again for each, and steps go between."""
+        rows, error = job.unfinished, None
+        job.begin()
+        began = time.monotonic()
+        try:
+            job.found = job.work()
+        except Exception as raised:  # noqa: BLE001 - whoever asked is told; the thread goes on
+            error = raised
+        seconds = time.monotonic() - began
+        job.reservation.spend(job.model.cost("climb") * rows)
+        self._report(StepMade(job.model, job.kind, rows, 0 if error is None else rows, seconds))
+        if error is not None:
+            self._fail(job, error)
+            return
+        job.unfinished = 0
+        self._report(RowsEnded(job.model, job.kind, rows, "done"))
+        self._end(job)
+
+    def _fail(self, job: AnyJob, error: Exception) -> None:
+        if is_out_of_memory(error):
+            self._end(job, self._no_memory(), "out_of_memory")
+        else:
+            self._end(job, error)
 
     def _look(self, model: DeviceModel, rows: Sequence[Row]) -> dict[Row, Exception]:
         seen: dict[Row, Tensor] = {}
@@ -159,6 +183,18 @@ class Runner:
             self._finish(row)
         self._look_at_end([row for row in ended if row.job in self._jobs])
 
+    def _heed_token(self, job: AnyJob) -> None:
+        """Drop it where its token is over, or cut it short where it asked for that."""
+        try:
+            job.token.check()
+        except DeadlineExceeded as late:
+            if isinstance(job, ClimbJob) and job.ask.cut_at_deadline:
+                self._cut_short(job)
+            else:
+                self._end(job, late)
+        except Cancelled as gone:
+            self._end(job, gone)
+
     def _cut_short(self, job: ClimbJob) -> None:
         """End the loop of its rows where they are; what is left of the job has no deadline."""
         job.token = job.patience
@@ -206,7 +242,7 @@ class Runner:
         if not row.job.unfinished:
             self._end(row.job)
 
-    def _end(self, job: LookJob | ClimbJob, error: BaseException | None = None, outcome: Outcome | None = None) -> None:
+    def _end(self, job: AnyJob, error: BaseException | None = None, outcome: Outcome | None = None) -> None:
         """All of it is done, or given up; one that has ended is left alone. `outcome` is the error's unless given."""
         if job not in self._jobs:
             return
@@ -217,6 +253,8 @@ class Runner:
             self._scheduler.remove(row)
         if isinstance(job, ClimbJob):
             self._leave_batch(job.rows)
+        elif isinstance(job, CallJob):
+            self._calls.remove(job)
         job.end(error)
 
     def _leave_batch(self, rows: Sequence[ClimbRow]) -> None:
@@ -239,7 +277,8 @@ class Runner:
                 self._fitting[model] = _Fitting(2 * fitting.rows)
         return failures
 
-    def _most_rows(self, model: DeviceModel) -> int:
+    def most_rows(self, model: DeviceModel) -> int:
+        """That a step of this model may hold, since memory last did not suffice; any thread may ask."""
         fitting = self._fitting.get(model)
         most = min(self._max_step_rows, self._max_step_bytes // model.bytes_per_row)
         return max(1, most if fitting is None else min(most, fitting.rows))
