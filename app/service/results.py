@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.images.animation import AnimatedPicture
+
 
 @dataclass(frozen=True)
 class Region:
@@ -114,6 +116,8 @@ class TargetExplanation:
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         pictures: by name, in the order asked for.
+        sweep: the same at rising sizes, the first of them 0; empty unless asked for.
+        animation: of the sweep's explained pictures, where it was asked for.
     """
 
     target: str
@@ -135,6 +139,8 @@ class TargetExplanation:
     goal_met: bool
     changed_class_to: str | None
     pictures: Mapping[str, DrawnPicture]
+    sweep: "tuple[TargetExplanation, ...]" = ()
+    animation: AnimatedPicture | None = None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import picture_name
-from app.web.media_types import PNG
+from app.web.file_names import animation_name, picture_name, sweep_picture_name
+from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
 
@@ -81,6 +82,37 @@ class Picture(BaseModel):
     enlarged: int | None = Field(description="whole factor by which a heatmap shows the upload, its bar below the map")
 
 
+class Animation(BaseModel):
+    """A film of the explained pictures, the upload first, that starts again at its end."""
+
+    media_type: str
+    width: int = Field(description="pixels; small pictures are enlarged by a whole factor")
+    height: int
+    frames: int = Field(description="as many as the sweep has sizes")
+    seconds: float = Field(description="before it starts again")
+    data: str | None = Field(description="base64; null where the film is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
+class SweepPoint(BaseModel):
+    """The target explained at one size of a sweep, measured as the explanation is."""
+
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; 0 is the upload itself")
+    probability_before: float = Field(description="of the target, for the upload")
+    probability_after: float = Field(description="of the target, for the explained picture of this size")
+    margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
+    margin_after: float | None
+    perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
+    perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
+    steps: int = Field(description="gradient steps made")
+    converged: bool
+    goal_met: bool
+    changed_class_to: str | None
+    pictures: dict[str, Picture] = Field(
+        description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
+    )
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -102,7 +134,11 @@ class Explanation(BaseModel):
     converged: bool = Field(description="the search ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
-    pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
+    pictures: dict[str, Picture] = Field(
+        description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for"
+    )
+    sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
+    animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
 class Answer(BaseModel):
@@ -179,9 +215,41 @@ def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[st
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
-    said = {name: getattr(one, name) for name in Explanation.model_fields if name != "pictures"}
-    pictures = {name: _picture(drawn, picture_name(one, name), embed=embed) for name, drawn in one.pictures.items()}
-    return Explanation(**said, pictures=pictures)
+    sweep = []
+    for number, point in enumerate(one.sweep):
+        names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
+        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+    names = {name: picture_name(one, name) for name in one.pictures}
+    return Explanation(
+        **_said(one, Explanation),
+        pictures=_pictures(one.pictures, names, embed=embed),
+        sweep=sweep,
+        animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+    )
+
+
+def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
+    """The plain values of an answer's fields."""
+    built = ("pictures", "sweep", "animation")
+    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+
+
+def _pictures(
+    drawn: Mapping[str, results.DrawnPicture], file_names: Mapping[str, str], *, embed: bool
+) -> dict[str, Picture]:
+    return {name: _picture(picture, file_names[name], embed=embed) for name, picture in drawn.items()}
+
+
+def _animation(film: AnimatedPicture, file: str, *, embed: bool) -> Animation:
+    return Animation(
+        media_type=WEBP,
+        width=film.width,
+        height=film.height,
+        frames=film.frames,
+        seconds=film.seconds,
+        data=in_base64(film.webp) if embed else None,
+        file=None if embed else file,
+    )
 
 
 def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
