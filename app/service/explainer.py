@@ -26,9 +26,9 @@ from app.images.decode import DecodeLimits
 from app.networks.checkpoint import Checkpoint
 from app.service.catalogue import Catalogue
 from app.service.facts import image_facts, model_facts, prediction_of
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.options import ORIGINAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw
+from app.service.pictures import draw, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
 from app.service.running import Running
@@ -116,6 +116,7 @@ class Explainer:
                 follower.end(found)
             with clock.measure("render"):
                 sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
+                original = draw_original(upload.floats) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
                 after = logits_of(place, sent.fitted, token)
         return ExplainResult(
@@ -124,8 +125,9 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
-            explanations=tuple(_judge(upload, chosen, found, sent, after, options, rho, classes)),
+            explanations=tuple(_judge(upload, chosen, found, sent, after, options, rho, checkpoint)),
             timing_ms=clock.timing_ms,
+            original=original,
             arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
         )
 
@@ -198,9 +200,10 @@ def _judge(
     logits_after: Tensor,
     options: ExplainOptions,
     rho: float,
-    classes: Sequence[str],
+    checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
     """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
+    classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
@@ -231,6 +234,7 @@ def _judge(
             converged=settled,
             goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
+            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],
         )
 

@@ -13,7 +13,8 @@ Picture = Literal["heatmap", "perturbation", "explained"]
 Method = Literal["fast", "paper"]
 
 PICTURES: tuple[str, ...] = get_args(Picture)
-INCLUDABLE = (*PICTURES, "arrays")
+ORIGINAL = "original"
+INCLUDABLE = (*PICTURES, ORIGINAL, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 MAX_STEPS = 1000
@@ -57,7 +58,7 @@ class ExplainOptions(PredictOptions):
         overlay: what the heatmap lies on.
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
-        include: pictures to draw, and `arrays`.
+        include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`.
         seed: of whatever is random; neither method is.
     """
 

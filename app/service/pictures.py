@@ -19,6 +19,12 @@ class Drawn:
     sent: NDArray[np.uint8]
 
 
+def draw_original(image: NDArray[np.float32]) -> DrawnPicture:
+    """The upload as it was read: upright, on white, 8 bit; RGB (height, width, 3) in [0, 1]."""
+    drawn = draw_explained(image, np.zeros_like(image))
+    return DrawnPicture(drawn.png, drawn.width, drawn.height)
+
+
 def draw(
     image: NDArray[np.float32], carried: NDArray[np.float32], options: ExplainOptions, default_scale: float
 ) -> Drawn:

@@ -113,6 +113,7 @@ class TargetExplanation:
         converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
+        top_after: the most probable classes of the explained picture, in falling order.
         pictures: by name, in the order asked for.
     """
 
@@ -134,6 +135,7 @@ class TargetExplanation:
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    top_after: tuple[ClassProbability, ...]
     pictures: Mapping[str, DrawnPicture]
 
 
@@ -154,6 +156,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        original: the upload as it was read, 8 bit, where `original` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size.
     """
@@ -165,4 +168,5 @@ class ExplainResult:
     prediction: Prediction
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
+    original: DrawnPicture | None
     arrays_npz: bytes | None

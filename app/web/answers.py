@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.errors import OptionError
 from app.service.options import PICTURES, ExplainOptions
 from app.service.results import ExplainResult, PredictResult
-from app.web.file_names import ARRAYS, RESULT, picture_name
+from app.web.file_names import ARRAYS, ORIGINAL, RESULT, picture_name
 from app.web.media_types import BYTES, EVENTS, FORM, JSON, PNG, ZIP
 from app.web.multipart import OutgoingPart, write_parts
 from app.web.schemas import explanation_answer, prediction_answer
@@ -95,6 +95,8 @@ def _files(result: ExplainResult) -> Iterator[OutgoingPart]:
     for one in result.explanations:
         for name, drawn in one.pictures.items():
             yield OutgoingPart(picture_name(one, name), PNG, drawn.png)
+    if result.original is not None:
+        yield OutgoingPart(ORIGINAL, PNG, result.original.png)
     if result.arrays_npz is not None:
         yield OutgoingPart(ARRAYS, BYTES, result.arrays_npz)
 

@@ -5,6 +5,7 @@ import re
 from app.service.results import TargetExplanation
 
 RESULT = "explanation.json"
+ORIGINAL = "original.png"
 ARRAYS = "explanation.npz"
 MAX_CLASS_CHARACTERS = 40
 

@@ -139,7 +139,13 @@ EXPLAIN = (
             "description": "pixel level at the end of the heatmap's colour bar; the model's own by default",
         },
     ),
-    _list("include", f"any of {', '.join(INCLUDABLE)}", "pictures to draw, and arrays", PICTURES, INCLUDABLE),
+    _list(
+        "include",
+        f"any of {', '.join(INCLUDABLE)}",
+        "pictures to draw, original (the upload as read) and arrays",
+        PICTURES,
+        INCLUDABLE,
+    ),
     Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
 )
 

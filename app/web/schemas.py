@@ -1,7 +1,7 @@
 """The JSON answers, field by field, and how a result becomes one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import picture_name
+from app.web.file_names import ORIGINAL, picture_name
 from app.web.media_types import PNG
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -102,6 +102,9 @@ class Explanation(BaseModel):
     converged: bool = Field(description="the search ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
+    top_after: list[ClassProbability] = Field(
+        description="of the explained picture, as prediction.top is of the upload"
+    )
     pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
 
 
@@ -126,6 +129,9 @@ class ExplanationAnswer(Answer):
 
     explanations: list[Explanation]
     timing_ms: dict[str, float] = Field(description=_TIMING)
+    original: Picture | None = Field(
+        description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -141,7 +147,9 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
-    return ExplanationAnswer(**_common(result), explanations=explanations, arrays=arrays).model_dump(by_alias=True)
+    original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    answer = ExplanationAnswer(**_common(result), explanations=explanations, original=original, arrays=arrays)
+    return answer.model_dump(by_alias=True)
 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
@@ -166,11 +174,14 @@ def prediction_field(prediction: results.Prediction) -> Prediction:
         class_name=best.name,
         class_id=best.class_id,
         probability=best.probability,
-        top=[
-            ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
-            for one in prediction.top
-        ],
+        top=_top(prediction.top),
     )
+
+
+def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
+    return [
+        ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability) for one in classes
+    ]
 
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
@@ -179,9 +190,9 @@ def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[st
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
-    said = {name: getattr(one, name) for name in Explanation.model_fields if name != "pictures"}
+    said = {name: getattr(one, name) for name in Explanation.model_fields if name not in ("top_after", "pictures")}
     pictures = {name: _picture(drawn, picture_name(one, name), embed=embed) for name, drawn in one.pictures.items()}
-    return Explanation(**said, pictures=pictures)
+    return Explanation(**said, top_after=_top(one.top_after), pictures=pictures)
 
 
 def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
