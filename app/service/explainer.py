@@ -114,10 +114,11 @@ class Explainer:
                 follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
                 found = explain_targets(place, upload.fitted, chosen, options, rho, token, follower)
                 follower.end(found)
+            finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
-                sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
+                sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, finishing)
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, token)
+                after = logits_of(place, sent.fitted, finishing)
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -211,7 +212,8 @@ def _judge(
         if against is not None:
             margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
             gain = margins[1] - margins[0]
-        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        class_after = int(after[row].argmax())
+        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
@@ -228,8 +230,9 @@ def _judge(
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
-            converged=settled,
-            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            cut_short=found.cut_short[row],
+            converged=converged,
+            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
             pictures=sent.pictures[row],
         )

@@ -59,6 +59,7 @@ class ExplainOptions(PredictOptions):
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
         include: pictures to draw, and `arrays`.
         seed: of whatever is random; neither method is.
+        partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
     targets: tuple[str, ...] = ("predicted", "runner_up")
@@ -73,6 +74,7 @@ class ExplainOptions(PredictOptions):
     scale: float | Literal["auto"] | None = None
     include: tuple[str, ...] = PICTURES
     seed: int = 0
+    partial: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,7 @@
 """What is asked of the engine for one image: its logits, what to explain of it, and an explanation of each target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -53,10 +53,12 @@ class Found:
     Attributes:
         explanation: a row for each target, unclamped.
         steps_made: gradient steps of each row.
+        cut_short: whether the deadline ended its search.
     """
 
     explanation: Explanation
     steps_made: list[int]
+    cut_short: list[bool]
 
 
 def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
@@ -107,13 +109,15 @@ def explain_targets(
 
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
-        Cancelled, DeadlineExceeded: the token, asked at every step, said so.
+        Cancelled: the token, asked at every step, said so.
+        DeadlineExceeded: the same, unless the options ask for what was found by then.
     """
     label = torch.tensor(chosen.targets)
     make_rows = fast_rows if options.method == "fast" else paper_rows
     rows = make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
     images = image.expand(len(label), *image.shape)
-    climbed = place.climb(Ask(images, rows, chosen.aims()), token, observe)
-    explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
+    climbed = place.climb(Ask(images, rows, chosen.aims(), cut_at_deadline=options.partial), token, observe)
+    made = replace(rows, steps=climbed.steps_made)
+    explanation = judge(made, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(explanation, climbed.steps_made.tolist())
+    return Found(explanation, climbed.steps_made.tolist(), climbed.cut_short.tolist())

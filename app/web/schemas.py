@@ -98,8 +98,9 @@ class Explanation(BaseModel):
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
-    steps: int
-    converged: bool = Field(description="the search ended within 5% of rho")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool = Field(description="with partial: the time was over before the search was done")
+    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")

@@ -24,6 +24,7 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "direction": "discourage",
     },
     "why it was not read as the runner-up": {"targets": ["runner_up"], "against": "predicted"},
+    "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
     "a class by its id, heatmap alone, with arrays": {
         "targets": [0],
         "rho": 0.05,
