@@ -146,6 +146,14 @@ def draw_explained(image: Floats, change: Floats, longest_side: int | None = Non
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
 
 
+def draw_image(pixels: NDArray[np.uint8], longest_side: int | None = None) -> bytes:
+    """PNG of an image (height, width, 3) as it is; shrunk where a side is longer than `longest_side` pixels."""
+    drawn = Image.fromarray(pixels)
+    if longest_side is not None:
+        drawn.thumbnail((longest_side, longest_side))
+    return _png(drawn)
+
+
 def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:
     """Values relative to the scale, as places in a table of `LEVELS` colours; zero of a signed map is its middle."""
     place = (relative + 1) / 2 if kind == "signed" else relative
