@@ -54,7 +54,7 @@ def explain_beside(
     """
     images = image.expand(len(chosen.targets), *image.shape)
     sign = 1.0 if options.direction == "encourage" else -1.0
-    wanted = rms(found.explanation.perturbation)
+    wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
         try:
