@@ -27,17 +27,19 @@ class AskedNetwork(nn.Module):
         self._network, self._place, self._token = network, place, token
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = _Asked.apply(images, self)  # type: ignore[no-untyped-call]  # torch has it so
+        logits: Tensor = _Asked.apply(images, self)
         return logits
 
     def logits(self, images: Tensor) -> Tensor:
         """Without a way back."""
-        return torch.cat([self._place.look(some, self._token) for some in images.split(self._place.rows_at_once)])
+        return torch.cat(
+            [self._place.look(some, self._token) for some in torch.split(images, self._place.rows_at_once)]
+        )
 
     def pulled_back(self, images: Tensor, over_logits: Tensor) -> Tensor:
         """The gradient over the images of what has this gradient over their logits."""
         rows = self._place.rows_at_once
-        parts = zip(images.split(rows), over_logits.split(rows), strict=True)
+        parts = zip(torch.split(images, rows), torch.split(over_logits, rows), strict=True)
         return torch.cat([self._of_part(some, over) for some, over in parts])
 
     def _of_part(self, images: Tensor, over_logits: Tensor) -> Tensor:

@@ -163,7 +163,10 @@ class Place:
         return job.result()
 
     def climb(self, ask: Ask, token: WorkToken, observe: Observer | None = None) -> Climbed:
-        """Run the loop for each row; raises as `look` does. A row that meets NaN or infinity ends alone and says so."""
+        """Run the loop for each row; raises as `look` does, but where `ask` has its rows cut at the deadline.
+
+        A row that meets NaN or infinity ends alone and says so.
+        """
         job = ClimbJob(self.model, self._reservation, token, ask, observe)
         self._do(job)
         return job.result()
@@ -182,7 +185,7 @@ class Place:
         return found
 
     def _do(self, job: AnyJob) -> None:
-        job.token.check()
+        job.patience.check()
         self._submit(job)
         try:
             job.wait()

@@ -19,7 +19,7 @@ from app.engine.model import DeviceModel
 from app.engine.scheduler import Kind, Scheduler, Step
 from app.engine.split import in_parts, is_out_of_memory
 from app.engine.telemetry import Listener, Outcome, RowsAsked, RowsEnded, StepMade, harmless, nobody, outcome_of
-from app.errors import AexError, EngineFull
+from app.errors import Cancelled, DeadlineExceeded, EngineFull
 
 GROW_AFTER_STEPS = 100
 
@@ -76,12 +76,9 @@ class Runner:
             self._end(job)
 
     def step(self) -> None:
-        """Drop who is gone or late; then make one step, if there is a row to make it with, and one call likewise."""
+        """Heed who is gone or late; then make one step, if there is a row to make it with, and one call likewise."""
         for job in list(self._jobs):
-            try:
-                job.token.check()
-            except AexError as over:
-                self._end(job, over)
+            self._heed_token(job)
         step = self._scheduler.next_step(self.most_rows)
         if step is not None:
             self._make(step)
@@ -140,6 +137,8 @@ class Runner:
         for row, logits in seen.items():
             row.at_end = logits
             if isinstance(row, ClimbRow):
+                if row.at_start is None:  # cut short before its first step
+                    row.at_start = logits
                 self._tell(row, row.job.ask.rows.label[row.index], logits, row.perturbation)
             self._finish(row)
         return failures
@@ -182,12 +181,39 @@ class Runner:
                 row.non_finite_step = row.steps_made
             row.perturbation, row.at_end = at[place].clone(), logits[place]
             self._finish(row)
-        ended = [row for row in ended if row.job in self._jobs]
-        for row in ended:
-            row.perturbation = self._batches[row.job.model].perturbation(row)
+        self._look_at_end([row for row in ended if row.job in self._jobs])
+
+    def _heed_token(self, job: AnyJob) -> None:
+        """Drop it where its token is over, or cut it short where it asked for that."""
+        try:
+            job.token.check()
+        except DeadlineExceeded as late:
+            if isinstance(job, ClimbJob) and job.ask.cut_at_deadline:
+                self._cut_short(job)
+            else:
+                self._end(job, late)
+        except Cancelled as gone:
+            self._end(job, gone)
+
+    def _cut_short(self, job: ClimbJob) -> None:
+        """End the loop of its rows where they are; what is left of the job has no deadline."""
+        job.token = job.patience
+        cut = [row for row in job.rows if row.climbing]
+        for row in cut:
+            row.cut_short = True
+        self._look_at_end(cut)
+
+    def _look_at_end(self, rows: Sequence[ClimbRow]) -> None:
+        """End the loop of rows of one model, and look at where they are, which the loop never saw."""
+        for row in rows:
+            model = row.job.model
+            if row.begun:
+                row.perturbation = self._batches[model].perturbation(row)
+            else:
+                row.perturbation = torch.zeros_like(row.job.images[row.index], device=model.device)
             self._scheduler.remove(row)
             self._schedule(row, "look")
-        self._leave_batch(ended)
+        self._leave_batch(rows)
 
     def _tell(self, row: ClimbRow, label: Tensor, logits: Tensor, perturbation: Tensor | None) -> None:
         if row.job.observe is None or perturbation is None or row.job not in self._jobs:
@@ -212,7 +238,7 @@ class Runner:
             self._leave_batch([row])
             row.perturbation = None if row.perturbation is None else row.perturbation.cpu()
         row.job.unfinished -= 1
-        self._report(RowsEnded(row.job.model, row.job.kind, 1, "done" if row.finite else "not_finite"))
+        self._report(RowsEnded(row.job.model, row.job.kind, 1, _outcome(row)))
         if not row.job.unfinished:
             self._end(row.job)
 
@@ -272,6 +298,12 @@ def _begin(rows: Sequence[Row]) -> None:
     for row in rows:
         row.begun = True
         row.job.begin()
+
+
+def _outcome(row: Row) -> Outcome:
+    if not row.finite:
+        return "not_finite"
+    return "cut_short" if isinstance(row, ClimbRow) and row.cut_short else "done"
 
 
 def _copied(perturbation: Tensor) -> Tensor:

@@ -10,8 +10,11 @@ from app.engine.jobs import WorkKind
 from app.engine.model import DeviceModel
 from app.errors import Cancelled, DeadlineExceeded, EngineFull, NotFinite
 
-Outcome = Literal["done", "cancelled", "deadline", "not_finite", "failed", "out_of_memory", "refused"]
-"""How a row or a request ended; "refused" was told to come again: no room, or the engine is closing."""
+Outcome = Literal["done", "cut_short", "cancelled", "deadline", "not_finite", "failed", "out_of_memory", "refused"]
+"""How a row or a request ended; "refused" was told to come again: no room, or the engine is closing.
+
+Rows alone are "cut_short", ended by the deadline with what they had by then, or "out_of_memory".
+"""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("aex")
 

@@ -1,6 +1,5 @@
 """Nearest images that meet a goal, on networks whose boundaries are known, and beside another implementation."""
 
-import importlib.util
 import math
 
 import pytest
@@ -165,7 +164,6 @@ def test_the_same_seed_finds_the_same_and_restarts_never_more() -> None:
     assert bool((first.perturbation_l2 <= nearest_flip(network, images, label).perturbation_l2).all())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("foolbox") is None, reason="foolbox is not installed: it is in [bench]")
 def test_as_small_as_foolbox_finds() -> None:
     network, images = random_convnet(11, channels=3).float(), random_images(12, 40, channels=3).float()
     label = network(images).argmax(1)
