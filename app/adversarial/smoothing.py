@@ -1,9 +1,9 @@
 """A size that no change can be smaller than and flip the answer: randomized smoothing (Cohen, Rosenfeld, Kolter 2019).
 
 The promise is of another classifier than the network: of the smoothed one, which answers with the class that the
-network gives most often to the image with normal noise on it. Where that class has a probability p above 1/2, no change
-below sigma * (the normal quantile of p), in L2, takes it away from the smoothed classifier. What p is, is estimated from
-below: the promise fails for at most a share alpha of all draws of noise.
+network gives most often to the image with normal noise on it. Where that class has a probability p above 1/2, no
+change below sigma * (the normal quantile of p), in L2, takes it away from the smoothed classifier. What p is, is
+estimated from below: the promise fails for at most a share alpha of all draws of noise.
 """
 
 from collections.abc import Callable
