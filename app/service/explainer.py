@@ -71,7 +71,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -103,7 +103,7 @@ class Explainer:
             self._running.kept(explanation_id, token),
         ):
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):

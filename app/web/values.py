@@ -43,6 +43,15 @@ def names(value: object) -> tuple[str, ...]:
     return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
 
 
+def center_and_width(value: object) -> tuple[float, float]:
+    """Two numbers: a text with a comma between them, or a JSON list."""
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, list) or len(entries) != 2:
+        raise ValueError
+    center, width = (number(entry) for entry in entries)
+    return center, width
+
+
 def pixel_level(value: object) -> float | str:
     """A number, or the word auto."""
     return value if value == "auto" and isinstance(value, str) else number(value)
