@@ -30,9 +30,9 @@ from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw, draw_map
+from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
@@ -164,9 +164,10 @@ class Explainer:
                 sent = _draw_all(
                     upload, chosen, found, beside, options, checkpoint.description.explanation.scale, finishing
                 )
+                original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
                 after = logits_of(place, sent.fitted, finishing)
-            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, classes))
+            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
             with clock.measure("render"):
                 explanations = with_sweeps(judged, upload.decoded, sent.swept, options, finishing)
         return ExplainResult(
@@ -177,6 +178,7 @@ class Explainer:
             prediction=prediction,
             explanations=explanations,
             timing_ms=clock.timing_ms,
+            original=original,
             arrays_npz=_arrays(upload.fitted, found, beside, len(targets)) if "arrays" in options.include else None,
         )
 
@@ -294,9 +296,10 @@ def _judge(
     logits_after: Tensor,
     options: ExplainOptions,
     sizes: Sequence[float],
-    classes: Sequence[str],
+    checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
     """What each row came to, measured on the picture sent; logits_after (rows, classes)."""
+    classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
@@ -334,6 +337,7 @@ def _judge(
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
             agreement=agreements[row] if row < len(agreements) else None,
+            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row] if row < len(named) else {},
         )
 
