@@ -31,6 +31,9 @@ A message is one or two sentences: what was wrong, and what would be right. It n
 of uploads.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class AexError(Exception):
     """Root of all deliberate errors; `str(error)` is fit for a user's eyes."""
@@ -136,8 +139,33 @@ class EngineFull(AexError):
         self.retry_after_seconds = retry_after_seconds
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far the search for a target had come.
+
+    Attributes:
+        target, target_id: the class.
+        step, steps: made, and to be made at the most.
+        probability: of the target, after as many.
+    """
+
+    target: str
+    target_id: int
+    step: int
+    steps: int
+    probability: float
+
+
 class DeadlineExceeded(AexError):
-    """The deadline passed before the work was done."""
+    """The deadline passed before the work was done.
+
+    Attributes:
+        reached: by each target of an explanation; empty where none was chosen by then.
+    """
+
+    def __init__(self, message: str, reached: Sequence[Reached] = ()) -> None:
+        super().__init__(message)
+        self.reached = tuple(reached)
 
 
 class Cancelled(AexError):
