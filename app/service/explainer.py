@@ -8,7 +8,7 @@ picture gets these very numbers.
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -95,7 +95,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -139,9 +139,12 @@ class Explainer:
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place:
+        with (
+            self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place,
+            ExitStack() as late,
+        ):
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -149,7 +152,9 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
+            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            late.enter_context(follower.saying_what_was_reached())
+            with clock.measure("explain", place):
                 found = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
@@ -190,7 +195,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits).eight_bits())
+        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.

@@ -42,6 +42,10 @@ class Chosen:
         rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
         return Aims(label, torch.ones_like(label, dtype=torch.bool), rivals)
 
+    def probabilities(self) -> list[float]:
+        """Of the targets, for the image as it was uploaded."""
+        return [float(probability) for probability in self.logits.softmax(0)[self.targets]]
+
     def named(self, classes: Sequence[str]) -> tuple[ChosenTarget, ...]:
         """The targets with the names that classes have by their ids."""
         return tuple(ChosenTarget(classes[i], i, role) for i, role in zip(self.targets, self.roles, strict=True))
