@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MATPLOTLIB_INSTALLED = find_spec("matplotlib") is not None
 
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
 _DOTS_PER_INCH = 150
 _HEADROOM = 1.15  # of the axis beyond the last size of interest
 
@@ -59,8 +59,8 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
     Raises:
         DataError: matplotlib is not installed, or the file cannot be written.
     """
-    figure, axes = _figure()
-    for curve, color in zip(curves, _COLORS, strict=False):
+    figure, (axes,) = figure_of(panels=1)
+    for curve, color in zip(curves, COLORS, strict=False):
         _draw_curve(axes, curve, color, chance=1 / classes, shaded=curve is curves[0])
     axes.axhline(1 / classes, color="0.5", linewidth=0.8, linestyle=":", label=f"chance, 1/{classes}")
     axes.set(xlim=(0, _last_size(curves)), ylim=(0, 1), xlabel="size of the change, RMS of [0, 1]", ylabel="accuracy")
@@ -69,7 +69,7 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
     )
     above.set_xlabel("L2")
     axes.legend(fontsize="small", frameon=False)
-    _save(figure, file)
+    save_figure(figure, file)
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,17 @@ def draw_trade_off(file: Path, networks: Sequence[TradeOff]) -> None:
     Raises:
         DataError: matplotlib is not installed, or the file cannot be written.
     """
-    figure, axes = _figure()
+    figure, (axes,) = figure_of(panels=1)
     for one in networks:
         x, y = one.worst_case_ara, one.accuracy
         reach = ([[x.value - x.low], [x.high - x.value]], [[y.value - y.low], [y.high - y.value]])
-        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], fmt="o", capsize=3, color=_COLORS[0])
+        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], fmt="o", capsize=3, color=COLORS[0])
         axes.annotate(one.name, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="small")
     axes.set(xlabel="worst-case ARA, RMS of [0, 1]", ylabel="accuracy on clean images")
     axes.set_xlim(left=0)
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
-    _save(figure, file)
+    save_figure(figure, file)
 
 
 def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> bytes:
@@ -109,9 +109,9 @@ def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> byt
     Raises:
         DataError: matplotlib is not installed.
     """
-    figure, axes = _figure()
+    figure, (axes,) = figure_of(panels=1)
     hours = [seconds / 3600 for seconds, _ in held_out]
-    for name, color in zip(held_out[-1][1] if held_out else (), _COLORS, strict=False):
+    for name, color in zip(held_out[-1][1] if held_out else (), COLORS, strict=False):
         shares = [scores[name] for _, scores in held_out]
         axes.plot(hours, shares, marker="o", color=color, label=name.replace("_", " "))
     axes.set(xlabel="hours of training", ylabel="share of held-out images", ylim=(0, 1))
@@ -123,18 +123,28 @@ def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> byt
     return png.getvalue()
 
 
-def _figure() -> "tuple[Figure, Axes]":
+def figure_of(panels: int, *, width: float = 7) -> "tuple[Figure, list[Axes]]":
+    """A figure, `width` inches wide, of so many panels side by side.
+
+    Raises:
+        DataError: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra: training only)
         from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
     except ImportError:
         raise DataError("A plot needs matplotlib: pip install 'adversarial-explanations[train]'.") from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(width, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure, [figure.add_subplot(1, panels, place) for place in range(1, panels + 1)]
 
 
-def _save(figure: "Figure", file: Path) -> None:
+def save_figure(figure: "Figure", file: Path) -> None:
+    """Write it as a PNG.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     try:
         figure.savefig(file, dpi=_DOTS_PER_INCH, format="png")
     except OSError as error:
