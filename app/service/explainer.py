@@ -24,18 +24,21 @@ from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import draw_image
 from app.networks.checkpoint import Checkpoint
+from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw
+from app.service.pictures import draw, draw_map
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, PredictResult, Record, TargetExplanation
+from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
+
+_LOOKS = 2  # at the end of the search, and at the picture that is sent
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Explainer:
         classes = checkpoint.description.classes
         rows = self._check(options, checkpoint)
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
-        with self._engine.place(served.model, rows=rows, steps=options.most_steps) as place:
+        with self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input)
             started = _started(explanation_id, checkpoint, upload)
@@ -139,8 +142,10 @@ class Explainer:
                 follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
                 found = explain_targets(place, upload.fitted, chosen, options, rho, token, follower)
                 follower.end(found)
+                network = checkpoint.network
+                beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
             with clock.measure("render"):
-                sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
+                sent = _draw_all(upload, found, beside, options, checkpoint.description.explanation.scale, token)
             with clock.measure("explain", place):
                 after = logits_of(place, sent.fitted, token)
         return ExplainResult(
@@ -149,9 +154,9 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
-            explanations=tuple(_judge(upload, chosen, found, sent, after, options, rho, classes)),
+            explanations=tuple(_judge(upload, chosen, found, beside, sent, after, options, rho, classes)),
             timing_ms=clock.timing_ms,
-            arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
+            arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
     def find(self, explanation_id: str) -> Record:
@@ -219,13 +224,26 @@ def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Sta
     return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
 
 
-def _draw_all(upload: Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
+def _draw_all(
+    upload: Upload, found: Found, beside: Beside, options: ExplainOptions, default_scale: float, token: WorkToken
+) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, fitted = [], []
-    for perturbation in found.explanation.perturbation:
+    for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
         drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
-        pictures.append(drawn.pictures)
+        maps = beside.maps if "heatmap" in options.include else {}
+        others = {
+            f"{name}_heatmap": draw_map(
+                upload.floats,
+                upload.fitting.to_image(of_targets[row]),
+                options,
+                default_scale,
+                meaning=f"{name}, same RMS",
+            )
+            for name, of_targets in maps.items()
+        }
+        pictures.append({**drawn.pictures, **others})
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
     return _Sent(pictures, torch.stack(fitted))
 
@@ -234,6 +252,7 @@ def _judge(
     upload: Upload,
     chosen: Chosen,
     found: Found,
+    beside: Beside,
     sent: _Sent,
     logits_after: Tensor,
     options: ExplainOptions,
@@ -245,6 +264,8 @@ def _judge(
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
+    others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
+    agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
     for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
         margins = None
@@ -271,17 +292,20 @@ def _judge(
             converged=settled,
             goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
+            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
+            agreement=agreements[row],
             pictures=sent.pictures[row],
         )
 
 
-def _arrays(fitted: Tensor, perturbation: Tensor) -> bytes:
+def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:
     """The npz of `ExplainResult.arrays_npz`."""
-    file = io.BytesIO()
-    np.savez(
-        file,
-        image=fitted.permute(1, 2, 0).numpy(),
-        explained=(fitted + perturbation).permute(0, 2, 3, 1).numpy(),
-        perturbation=perturbation.permute(0, 2, 3, 1).numpy(),
-    )
+    perturbation, file = found.explanation.perturbation, io.BytesIO()
+    arrays = {
+        "explained": fitted + perturbation,
+        "perturbation": perturbation,
+        **{f"map_{name}": maps for name, maps in beside.maps.items()},
+    }
+    channels_last = {name: array.permute(0, 2, 3, 1).numpy() for name, array in arrays.items()}
+    np.savez(file, allow_pickle=False, image=fitted.permute(1, 2, 0).numpy(), **channels_last)
     return file.getvalue()

@@ -16,9 +16,10 @@ REMEMBERED_IDS = 10_000
 """Of those that are gone, so that whoever comes late is told what happened; an id takes some hundred bytes."""
 
 _CLASS_BYTES = 170
-_TARGET_BYTES = 1200
+_METHOD_BYTES = 900
+_TARGET_BYTES = 1000
 _RECORD_BYTES = 2500
-"""What Python needs beside the files: for a class of the prediction, a target with its pictures, and the rest."""
+"""What Python needs beside the files: for a class of the prediction, a target, a method of it, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -149,6 +150,6 @@ def bytes_of(record: Record) -> int:
     return (
         sum(map(len, files))
         + _CLASS_BYTES * len(result.prediction.top)
-        + _TARGET_BYTES * len(result.explanations)
+        + sum(_TARGET_BYTES + _METHOD_BYTES * len(one.methods) for one in result.explanations)
         + _RECORD_BYTES
     )

@@ -81,6 +81,21 @@ class Picture(BaseModel):
     enlarged: int | None = Field(description="whole factor by which a heatmap shows the upload, its bar below the map")
 
 
+class MethodCost(BaseModel):
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+class AgreementTable(BaseModel):
+    """How far the methods' maps agree, pair by pair, rows and columns in the order of `methods`."""
+
+    methods: list[str]
+    rank_correlation: list[list[float | None]] = Field(description="-1 to 1; null where a map is the same everywhere")
+    ssim: list[list[float | None]] = Field(description="structural similarity, -1 to 1")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -102,7 +117,11 @@ class Explanation(BaseModel):
     converged: bool = Field(description="the search ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
-    pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
+    methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
+    agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
+    pictures: dict[str, Picture] = Field(
+        description="heatmap, perturbation, explained: those asked for; and METHOD_heatmap of each further method"
+    )
 
 
 class Answer(BaseModel):
@@ -185,9 +204,12 @@ def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[st
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
-    said = {name: getattr(one, name) for name in Explanation.model_fields if name != "pictures"}
+    written = {"pictures", "methods", "agreement"}
+    said = {name: getattr(one, name) for name in Explanation.model_fields if name not in written}
+    agreement = None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement))
+    methods = {name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()}
     pictures = {name: _picture(drawn, picture_name(one, name), embed=embed) for name, drawn in one.pictures.items()}
-    return Explanation(**said, pictures=pictures)
+    return Explanation(**said, methods=methods, agreement=agreement, pictures=pictures)
 
 
 def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:

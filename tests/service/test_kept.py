@@ -13,10 +13,12 @@ from app.service import kept as room
 from app.service.kept import KeptResults, bytes_of
 from app.service.options import ExplainOptions
 from app.service.results import (
+    AgreementTable,
     ClassProbability,
     DrawnPicture,
     ExplainResult,
     ImageFacts,
+    MethodCost,
     ModelFacts,
     Prediction,
     Record,
@@ -32,7 +34,9 @@ DESCRIPTION: ModelDescription = small_description()
 KINDS = ("heatmap", "explained")
 
 
-def record(name: str, *, upload: int = 100, picture: int = 1000, targets: int = 2, classes: int = 3) -> Record:
+def record(
+    name: str, *, upload: int = 100, picture: int = 1000, targets: int = 2, classes: int = 3, methods: int = 1
+) -> Record:
     """One with files of so many bytes, none of them shared with another record."""
     explanations = tuple(
         TargetExplanation(
@@ -40,6 +44,8 @@ def record(name: str, *, upload: int = 100, picture: int = 1000, targets: int = 
             method="fast", probability_before=number / 7, probability_after=number / 3, margin_before=None,
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
             converged=True, goal_met=True, changed_class_to=None,
+            methods={f"method {number}": MethodCost(1000 + number, 2000) for number in range(methods)},
+            agreement=table(methods),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
         )
         for number in range(targets)
@@ -56,6 +62,14 @@ def record(name: str, *, upload: int = 100, picture: int = 1000, targets: int = 
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)
+
+
+def table(methods: int) -> AgreementTable | None:
+    """Of as many methods; None of one."""
+    if methods == 1:
+        return None
+    values = tuple(tuple(row / 7 + column / 11 for column in range(methods)) for row in range(methods))
+    return AgreementTable(tuple(map(str, range(methods))), values, tuple(tuple(map(abs, row)) for row in values))
 
 
 class Clock:
@@ -156,7 +170,14 @@ def test_ids_that_are_gone_are_remembered_in_bounded_number(monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     "sizes",
-    [{}, {"upload": 200_000, "picture": 50_000}, {"picture": 10}, {"targets": 64}, {"classes": 3000}],
+    [
+        {},
+        {"upload": 200_000, "picture": 50_000},
+        {"picture": 10},
+        {"targets": 64},
+        {"classes": 3000},
+        {"methods": 6, "targets": 10},
+    ],
     ids=str,
 )
 def test_the_bytes_counted_are_those_that_python_takes(sizes: dict[str, int]) -> None:
