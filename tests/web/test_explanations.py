@@ -38,7 +38,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
     assert set(answer["explanations"][0]) == {
-        "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
+        "target", "target_id", "role", "against", "against_id", "direction", "methods", "agreement", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
         "converged", "goal_met", "changed_class_to", "pictures",
     }  # fmt: skip
