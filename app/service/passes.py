@@ -9,6 +9,7 @@ from torch import Tensor
 from app.adversarial.aims import Aims
 from app.adversarial.explain import Explanation, fast_rows, judge, paper_rows
 from app.adversarial.loop import require_finite
+from app.adversarial.rows import Rows
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
 from app.engine.token import WorkToken
@@ -48,10 +49,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Found:
-    """Every target explained, everything on the CPU.
+    """Every target explained at each size, everything on the CPU.
 
     Attributes:
-        explanation: a row for each target, unclamped.
+        explanation: a row for each target at the first size, then for each at the next, unclamped.
         steps_made: gradient steps of each row.
     """
 
@@ -99,11 +100,11 @@ def explain_targets(
     image: Tensor,
     chosen: Chosen,
     options: ExplainOptions,
-    rho: float,
+    sizes: Sequence[float],
     token: WorkToken,
     observe: Observer | None = None,
 ) -> Found:
-    """Explain one image (channels, height, width) for every target chosen, a row each.
+    """Explain one image (channels, height, width) for every target chosen at each size, all rows side by side.
 
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
@@ -111,9 +112,12 @@ def explain_targets(
     """
     label = torch.tensor(chosen.targets)
     make_rows = fast_rows if options.method == "fast" else paper_rows
-    rows = make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
-    images = image.expand(len(label), *image.shape)
-    climbed = place.climb(Ask(images, rows, chosen.aims()), token, observe)
+    rows = Rows.joined(
+        [make_rows(label, direction=options.direction, rho=size, steps=options.most_steps) for size in sizes]
+    )
+    aims = Aims.joined([chosen.aims()] * len(sizes))
+    images = image.expand(len(rows), *image.shape)
+    climbed = place.climb(Ask(images, rows, aims), token, observe)
     explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
     return Found(explanation, climbed.steps_made.tolist())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.images.render import draw_explained, draw_heatmap, draw_perturbation
+from app.images.render import draw_heatmap, draw_perturbation, draw_pixels, explained_pixels
 from app.service.options import ExplainOptions
 from app.service.results import DrawnPicture
 
@@ -33,8 +33,7 @@ def draw(
         options: which pictures, and how.
         default_scale: pixel level at the end of the colour bar, unless the options say another.
     """
-    explained = draw_explained(image, carried)
-    sent = explained.pixels
+    sent = explained_pixels(image, carried)
     change = sent * np.float32(1 / 255) - image
     change[np.isnan(carried).any(axis=2)] = np.nan
     scale = default_scale if options.scale is None else options.scale
@@ -46,6 +45,7 @@ def draw(
             shown = draw_perturbation(change, scale=default_scale if scale == "auto" else scale)
             pictures[name] = DrawnPicture(shown.png, shown.width, shown.height, gain=shown.gain)
         elif name == "explained":
+            explained = draw_pixels(sent)
             pictures[name] = DrawnPicture(explained.png, explained.width, explained.height)
     return Drawn(pictures, sent)
 

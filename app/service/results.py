@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.images.animation import AnimatedPicture
 from app.networks.description import ModelDescription
 from app.service.options import ExplainOptions
 
@@ -142,6 +143,8 @@ class TargetExplanation:
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
+        sweep: the same at rising sizes, the first of them 0; empty unless asked for.
+        animation: of the sweep's explained pictures, where it was asked for.
     """
 
     target: str
@@ -165,6 +168,8 @@ class TargetExplanation:
     methods: Mapping[str, MethodCost]
     agreement: AgreementTable | None
     pictures: Mapping[str, DrawnPicture]
+    sweep: "tuple[TargetExplanation, ...]" = ()
+    animation: AnimatedPicture | None = None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from app.adversarial.explain import Direction
 from app.errors import OptionError
 from app.service.options import (
     DEFAULT_STEPS,
+    FEWEST_SIZES,
     INCLUDABLE,
     MAX_STEPS,
     METHOD_NAMES,
+    MOST_SIZES,
     PICTURES,
     TARGET_WORDS,
     ExplainOptions,
@@ -20,7 +22,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import names, number, pixel_level, text, whole
+from app.web.values import names, number, pixel_level, sizes, text, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -106,6 +108,25 @@ EXPLAIN = (
             "exclusiveMinimum": 0,
             "maximum": 1,
             "description": "RMS size of the change, pixels in [0, 1]; the model's own by default",
+        },
+    ),
+    Option(
+        "sweep",
+        sizes,
+        f"a number of sizes from {FEWEST_SIZES} to {MOST_SIZES}, or the sizes, rising, such as 0.01,0.02,0.05",
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": FEWEST_SIZES, "maximum": MOST_SIZES},
+                {
+                    "type": "array",
+                    "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                    "minItems": FEWEST_SIZES,
+                    "maxItems": MOST_SIZES,
+                },
+            ],
+            "description": "explain each target at further sizes too: how many, evenly up to twice rho, or the sizes as"
+            " RMS, rising, in text with commas between; include names what to draw of it: sweep (the explained picture"
+            " at each size), film_strip, animation, curve",
         },
     ),
     Option(

@@ -43,6 +43,13 @@ def names(value: object) -> tuple[str, ...]:
     return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
 
 
+def sizes(value: object) -> int | tuple[float, ...]:
+    """How many sizes, or the sizes themselves: a text with a comma is split there, a JSON list taken as it is."""
+    if isinstance(value, str) and "," in value:
+        value = value.split(",")
+    return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
+
+
 def pixel_level(value: object) -> float | str:
     """A number, or the word auto."""
     return value if value == "auto" and isinstance(value, str) else number(value)

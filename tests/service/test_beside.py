@@ -38,7 +38,7 @@ class Case:
     def explain(self, **options: object) -> tuple[Found, Beside]:
         asked, token = ExplainOptions(**options), WorkToken()  # type: ignore[arg-type]  # names and values are options'
         chosen = choose(self.place, self.image, CLASSES, asked, token)
-        found = explain_targets(self.place, self.image, chosen, asked, RHO, token)
+        found = explain_targets(self.place, self.image, chosen, asked, (RHO,), token)
         return found, explain_beside(self.place, self.network, self.image, chosen, found, asked, token)
 
 

@@ -38,12 +38,13 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
     assert set(answer["explanations"][0]) == {
-        "target", "target_id", "role", "against", "against_id", "direction", "methods", "agreement", "method", "probability_before",
+        "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
-        "converged", "goal_met", "changed_class_to", "pictures",
+        "converged", "goal_met", "changed_class_to", "methods", "agreement", "pictures", "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert answer["arrays"] is None
+    assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 
 def test_the_pictures_are_those_asked_for_and_as_large_as_they_say(client: httpx.Client) -> None:
@@ -79,6 +80,26 @@ def test_a_contrast_moves_the_margin_and_says_what_the_picture_sent_has(client: 
         for said, found in ((one["margin_before"], before), (one["margin_after"], after)):
             assert said == pytest.approx(math.log(found[one["target_id"]] / found[0]), abs=1e-3)
         assert (one["margin_after"] > one["margin_before"]) == (direction == "encourage")
+
+
+def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: httpx.Client) -> None:
+    answer = explain(client, targets="dog", sweep="0.05,0.1", include="curve,animation,sweep,film_strip").json()
+    (one,) = answer["explanations"]
+    assert list(one["pictures"]) == ["curve", "film_strip"]
+    assert [point["rho"] for point in one["sweep"]] == [0, 0.05, 0.1]
+    assert [point["perturbation_rms"] for point in one["sweep"]] == pytest.approx([0, 0.05, 0.1], rel=0.05)
+    assert one["sweep"][0]["probability_after"] == one["probability_before"]
+    assert one["sweep"][2]["probability_after"] == pytest.approx(one["probability_after"])
+    assert [decoded(point["pictures"]["explained"]).size for point in one["sweep"]] == [(8, 8)] * 3
+    film = decoded(one["animation"])
+    assert (film.format, film.size, one["animation"]["frames"]) == ("WEBP", (256, 256), 3)
+
+
+def test_a_sweep_is_numbers_alone_where_nothing_of_it_is_to_be_drawn(client: httpx.Client) -> None:
+    (one,) = explain(client, targets="dog", sweep="2", include="heatmap").json()["explanations"]
+    assert list(one["pictures"]) == ["heatmap"]
+    assert [(point["rho"], point["pictures"]) for point in one["sweep"]] == [(0, {}), (0.1, {}), (0.2, {})]
+    assert one["animation"] is None
 
 
 @pytest.mark.parametrize("targets", ["dog, 2", ["dog", "2"]])
@@ -151,6 +172,39 @@ def test_zip_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
     (one,) = json.loads(archive.read("explanation.json"))["explanations"]
     assert one["pictures"]["heatmap"]["file"] == "heatmap-2-sea_ship.png"
     assert one["pictures"]["heatmap"]["data"] is None
+
+
+def test_a_sweeps_files_are_named_in_the_json_too(client: httpx.Client) -> None:
+    asked = {"targets": "2", "sweep": "2", "include": "film_strip,sweep,animation"}
+    archive = zipfile.ZipFile(io.BytesIO(explain(client, "application/zip", **asked).content))
+    (one,) = json.loads(archive.read("explanation.json"))["explanations"]
+    named = [
+        one["pictures"]["film_strip"]["file"],
+        *(point["pictures"]["explained"]["file"] for point in one["sweep"]),
+        one["animation"]["file"],
+    ]
+    assert named == [
+        "film_strip-2-sea_ship.png",
+        *(f"explained-2-sea_ship-{number:02}.png" for number in range(3)),
+        "animation-2-sea_ship.webp",
+    ]
+    assert archive.namelist() == ["explanation.json", *named]
+    assert archive.read(named[-1])[8:12] == b"WEBP"
+    form = explain(client, "multipart/form-data", **asked)
+    assert [part.name for part in read_parts(form.content, form.headers["content-type"])] == archive.namelist()
+
+
+def test_a_film_strip_can_be_the_picture_that_is_sent(client: httpx.Client) -> None:
+    answer = explain(client, "image/png", targets="2", sweep="2", include="film_strip")
+    assert "film_strip-2-sea_ship.png" in answer.headers["content-disposition"]
+    assert Image.open(io.BytesIO(answer.content)).width > 3 * 192
+
+
+def test_a_film_is_no_png(client: httpx.Client) -> None:
+    fields = {"sweep": "2", "include": "animation"}
+    refused = client.post(URL, files={"image": IMAGE}, data=fields, headers={"accept": "image/png"})
+    assert refused.status_code == 422
+    assert "include names no picture, but image/png was asked for" in refused.json()["detail"]
 
 
 def test_the_best_liked_media_type_is_sent(client: httpx.Client) -> None:
