@@ -21,7 +21,7 @@ from app.cli.common import (
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.decode import decode
-from app.service.options import OF_A_SWEEP, ExplainOptions
+from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
 from app.service.results import ExplainResult
 from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT, files_of
@@ -45,6 +45,10 @@ def explain(
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
     method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    methods: Annotated[
+        str | None,
+        typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),
+    ] = None,
     rho: Annotated[
         float | None, typer.Option(help="RMS size of the change, above 0 to 1 (default: the model's).")
     ] = None,
@@ -70,6 +74,8 @@ def explain(
 
     How it grows with the size: aex explain scan.jpg --sweep 8 --out out
 
+    Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
+
     With several images each gets a folder of its own in --out, named after its file; sheet.png shows them together.
     """
     options = ExplainOptions(
@@ -81,6 +87,7 @@ def explain(
         rho=rho,
         sweep=_sweep(sweep),
         steps=steps,
+        methods=ExplainOptions.methods if methods is None else tuple(methods.split(",")),
         heatmap=heatmap,  # type: ignore[arg-type]  # checked by the options
         overlay=overlay,  # type: ignore[arg-type]  # checked by the options
         color_map=color_map,

@@ -88,6 +88,7 @@ def draw_heatmap(
     overlay: Overlay = "original",
     scale: float | Literal["auto"],
     color_map_name: str | None = None,
+    meaning: str | None = None,
 ) -> HeatmapPicture:
     """Where and how much an image changes.
 
@@ -99,6 +100,7 @@ def draw_heatmap(
         scale: pixel level at the end of the colour bar, above 0; "auto" for the map's largest absolute value, but at
             least `LEAST_AUTO_SCALE`. Values beyond it take the end's colour.
         color_map_name: None for a colour-blind-safe one.
+        meaning: what the bar says is shown, where it is not a change of pixel level.
 
     Raises:
         OptionError: a colour map unknown or of the wrong kind.
@@ -115,7 +117,8 @@ def draw_heatmap(
     factor = readable_enlargement(*values.shape)
     picture, unseen = _enlarge(picture, factor), _enlarge(unseen, factor)
     _mark_unseen(picture, unseen)
-    bar = _bar(kind, colors, alpha, end, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
+    title = TITLES[kind] if meaning is None else meaning
+    bar = _bar(kind, colors, alpha, end, title, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
     drawn = with_color_bar(_eight_bits(picture), bar)
     return HeatmapPicture(_png(drawn), drawn.width, drawn.height, factor, end, colors.name)
 
@@ -203,7 +206,9 @@ def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_]) -> None:
     picture[rows, columns] = grey + UNSEEN_OPACITY * (veil - grey)
 
 
-def _bar(kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, *, beyond: bool, unseen: bool) -> ColorBar:
+def _bar(
+    kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, title: str, *, beyond: bool, unseen: bool
+) -> ColorBar:
     number = f"{end:.3g}"
     labels: tuple[tuple[float, str], ...] = ((0, "0"), (1, f"{number} and above" if beyond else number))
     if kind == "signed":
@@ -213,7 +218,7 @@ def _bar(kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, *, beyo
             (0.5, "0"),
             (1, f"{highest} and above" if beyond else highest),
         )
-    return ColorBar(colors.table, alpha, TITLES[kind], labels, UNSEEN_NOTE if unseen else "")
+    return ColorBar(colors.table, alpha, title, labels, UNSEEN_NOTE if unseen else "")
 
 
 def _eight_bits(picture: Floats) -> NDArray[np.uint8]:

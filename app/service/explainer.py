@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 
 import numpy as np
 import torch
@@ -26,31 +25,34 @@ from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
+from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue
 from app.service.facts import image_facts, model_facts, prediction_of
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw
+from app.service.pictures import draw, draw_map
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
+from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, TargetExplanation
 from app.service.running import Running
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
 
+_LOOKS = 2  # at the end of the search, and at the picture that is sent
+
 
 @dataclass(frozen=True)
 class _Sent:
-    """What is sent of each row.
+    """What is sent for each target, at one size.
 
     Attributes:
-        pictures: by name, of the targets at the size asked for.
-        swept: the explained pictures of all rows, small, where there is a sweep; else empty.
-        fitted: (rows, channels, height, width), the explained pictures as the network is shown them.
+        pictures: by name.
+        small: the explained pictures as they stand in a sweep; none without one.
+        fitted: the explained pictures fitted again, (targets, channels, height, width).
     """
 
     pictures: Sequence[Mapping[str, DrawnPicture]]
-    swept: Sequence[ExplainedPicture]
+    small: Sequence[ExplainedPicture]
     fitted: Tensor
 
 
@@ -110,7 +112,7 @@ class Explainer:
         mailbox = Mailbox(read=False) if mailbox is None else mailbox
         explanation_id = str(ULID())
         with (
-            self._engine.place(served.model, rows=rows, steps=options.most_steps) as place,
+            self._engine.place(served.model, rows=rows, steps=options.expected_gradients(len(sizes))) as place,
             self._running.kept(explanation_id, token),
         ):
             with clock.measure("decode"):
@@ -123,15 +125,25 @@ class Explainer:
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
                 follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
-                found = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+                found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
+                network = checkpoint.network
+                beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
             with clock.measure("render"):
-                sent = _draw_all(upload, chosen, found, options, checkpoint.description.explanation.scale, token)
+                scale = checkpoint.description.explanation.scale
+                sent = [_draw_all(upload, found, beside, options, scale, token)]
+                sent += [_draw_small(upload, one, token) for one in at_others]
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, token)
-            judged = list(_judge(upload, chosen, found, sent, after, options, sizes, classes))
+                after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), token), len(targets))
+            judged: list[TargetExplanation] = []
+            for number, one in enumerate([found, *at_others]):
+                near = beside if one is found else Beside.nothing()
+                judged += _judge(
+                    upload, chosen, one, near, sent[number], after[number], options, sizes[number], classes
+                )
             with clock.measure("render"):
-                explanations = with_sweeps(judged, upload.decoded, sent.swept, options, token)
+                small = [picture for one in sent for picture in one.small]
+                explanations = with_sweeps(judged, upload.decoded, small, options, token)
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -140,9 +152,7 @@ class Explainer:
             prediction=prediction,
             explanations=explanations,
             timing_ms=clock.timing_ms,
-            arrays_npz=_arrays(upload.fitted, found.explanation.perturbation[: len(targets)])
-            if "arrays" in options.include
-            else None,
+            arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
     def cancel(self, explanation_id: str) -> None:
@@ -198,42 +208,61 @@ def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Sta
 
 
 def _draw_all(
-    upload: Upload, chosen: Chosen, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken
+    upload: Upload, found: Found, beside: Beside, options: ExplainOptions, default_scale: float, token: WorkToken
 ) -> _Sent:
-    """One row after the other: of a large upload only one change is in memory at a time."""
-    pictures, swept, fitted = [], [], []
+    """One target after the other: of a large upload only one change is in memory at a time."""
+    pictures, small, fitted = [], [], []
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
-        carried = upload.fitting.to_image(perturbation)
-        if row < len(chosen.targets):
-            drawn = draw(upload.floats, carried, options, default_scale)
-            pictures.append(drawn.pictures)
-            sent = drawn.sent
-        else:
-            sent = explained_pixels(upload.floats, carried)
+        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
+        maps = beside.maps if "heatmap" in options.include else {}
+        others = {
+            f"{name}_heatmap": draw_map(
+                upload.floats,
+                upload.fitting.to_image(of_targets[row]),
+                options,
+                default_scale,
+                meaning=f"{name}, same RMS",
+            )
+            for name, of_targets in maps.items()
+        }
+        pictures.append({**drawn.pictures, **others})
         if options.sweep is not None:
-            swept.append(draw_pixels(sent, longest_side=SWEEP_SIDE))
+            small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
+        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
+    return _Sent(pictures, small, torch.stack(fitted))
+
+
+def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
+    """The same for another size of a sweep, of which only small pictures are sent."""
+    small, fitted = [], []
+    for perturbation in found.explanation.perturbation:
+        token.check()
+        sent = explained_pixels(upload.floats, upload.fitting.to_image(perturbation))
+        small.append(draw_pixels(sent, SWEEP_SIDE))
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
-    return _Sent(pictures, swept, torch.stack(fitted))
+    return _Sent([{}] * len(small), small, torch.stack(fitted))
 
 
 def _judge(
     upload: Upload,
     chosen: Chosen,
     found: Found,
+    beside: Beside,
     sent: _Sent,
     logits_after: Tensor,
     options: ExplainOptions,
-    sizes: Sequence[float],
+    rho: float,
     classes: Sequence[str],
 ) -> Iterator[TargetExplanation]:
-    """What each row came to, measured on the picture sent; logits_after (rows, classes)."""
+    """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
-    named = list(zip(chosen.targets, chosen.roles, strict=True))
-    for row, (rho, (target, role)) in enumerate(product(sizes, named)):
+    others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
+    agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
+    for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
         margins = None
         if against is not None:
@@ -259,17 +288,20 @@ def _judge(
             converged=settled,
             goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
-            pictures=sent.pictures[row] if row < len(named) else {},
+            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
+            agreement=agreements[row],
+            pictures=sent.pictures[row],
         )
 
 
-def _arrays(fitted: Tensor, perturbation: Tensor) -> bytes:
+def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:
     """The npz of `ExplainResult.arrays_npz`."""
-    file = io.BytesIO()
-    np.savez(
-        file,
-        image=fitted.permute(1, 2, 0).numpy(),
-        explained=(fitted + perturbation).permute(0, 2, 3, 1).numpy(),
-        perturbation=perturbation.permute(0, 2, 3, 1).numpy(),
-    )
+    perturbation, file = found.explanation.perturbation, io.BytesIO()
+    arrays = {
+        "explained": fitted + perturbation,
+        "perturbation": perturbation,
+        **{f"map_{name}": maps for name, maps in beside.maps.items()},
+    }
+    channels_last = {name: array.permute(0, 2, 3, 1).numpy() for name, array in arrays.items()}
+    np.savez(file, allow_pickle=False, image=fitted.permute(1, 2, 0).numpy(), **channels_last)
     return file.getvalue()

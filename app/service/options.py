@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
 
 Heatmap = Literal["signed", "magnitude"]
@@ -19,6 +20,8 @@ OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 INCLUDABLE = (*PICTURES, *OF_A_SWEEP, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
+ADVERSARIAL = "adversarial"
+METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
 DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
 MAX_SCALE = 1.0
@@ -64,6 +67,7 @@ class ExplainOptions(PredictOptions):
         overlay: what the heatmap lies on.
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
+        methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
         include: pictures to draw, and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`,
             which is the explained picture at each size.
         seed: of whatever is random; neither method is.
@@ -80,6 +84,7 @@ class ExplainOptions(PredictOptions):
     overlay: Overlay = "original"
     color_map: str | None = None
     scale: float | Literal["auto"] | None = None
+    methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
     seed: int = 0
 
@@ -98,6 +103,8 @@ class ExplainOptions(PredictOptions):
         _one_of("overlay", self.overlay, get_args(Overlay))
         if self.scale is not None and self.scale != "auto" and not 0 < self.scale <= MAX_SCALE:
             raise OptionError(f"scale is {self.scale:g}; it is a pixel level above 0 and at most 1, or auto.")
+        for name in self.methods:
+            _one_of("methods", name, METHOD_NAMES)
         for name in self.include:
             _one_of("include", name, INCLUDABLE)
         if not self.include:
@@ -117,6 +124,15 @@ class ExplainOptions(PredictOptions):
             return self.sweep or ()
         beyond = min(SWEPT_BEYOND, MAX_SIZE / rho)
         return tuple(min(MAX_SIZE, rho * (beyond * number / self.sweep)) for number in range(1, self.sweep + 1))
+
+    @property
+    def other_methods(self) -> tuple[str, ...]:
+        """Beside the adversarial change, each once."""
+        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def expected_gradients(self, sizes: int) -> int:
+        """About how many gradient evaluations a row costs, one for each size; other methods explain at one."""
+        return self.most_steps + -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

@@ -49,10 +49,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Found:
-    """Every target explained at each size, everything on the CPU.
+    """Every target explained at one size, everything on the CPU.
 
     Attributes:
-        explanation: a row for each target at the first size, then for each at the next, unclamped.
+        explanation: a row for each target, unclamped.
         steps_made: gradient steps of each row.
     """
 
@@ -103,7 +103,7 @@ def explain_targets(
     sizes: Sequence[float],
     token: WorkToken,
     observe: Observer | None = None,
-) -> Found:
+) -> list[Found]:
     """Explain one image (channels, height, width) for every target chosen at each size, all rows side by side.
 
     Raises:
@@ -120,4 +120,8 @@ def explain_targets(
     climbed = place.climb(Ask(images, rows, aims), token, observe)
     explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(explanation, climbed.steps_made.tolist())
+    count = len(label)
+    return [
+        Found(explanation[first : first + count], climbed.steps_made[first : first + count].tolist())
+        for first in range(0, len(rows), count)
+    ]

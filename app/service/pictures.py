@@ -40,22 +40,7 @@ def draw(
     pictures: dict[str, DrawnPicture] = {}
     for name in options.include:
         if name == "heatmap":
-            heatmap = draw_heatmap(
-                image,
-                change,
-                kind=options.heatmap,
-                overlay=options.overlay,
-                scale=scale,
-                color_map_name=options.color_map,
-            )
-            pictures[name] = DrawnPicture(
-                heatmap.png,
-                heatmap.width,
-                heatmap.height,
-                scale=heatmap.scale,
-                color_map=heatmap.color_map,
-                enlarged=heatmap.enlarged,
-            )
+            pictures[name] = draw_map(image, change, options, default_scale)
         elif name == "perturbation":
             shown = draw_perturbation(change, scale=default_scale if scale == "auto" else scale)
             pictures[name] = DrawnPicture(shown.png, shown.width, shown.height, gain=shown.gain)
@@ -63,3 +48,31 @@ def draw(
             explained = draw_pixels(sent)
             pictures[name] = DrawnPicture(explained.png, explained.width, explained.height)
     return Drawn(pictures, sent)
+
+
+def draw_map(
+    image: NDArray[np.float32],
+    change: NDArray[np.float32],
+    options: ExplainOptions,
+    default_scale: float,
+    *,
+    meaning: str | None = None,
+) -> DrawnPicture:
+    """A heatmap as the options have it; `meaning` is written at its bar where it is not a change of pixels."""
+    heatmap = draw_heatmap(
+        image,
+        change,
+        kind=options.heatmap,
+        overlay=options.overlay,
+        scale=default_scale if options.scale is None else options.scale,
+        color_map_name=options.color_map,
+        meaning=meaning,
+    )
+    return DrawnPicture(
+        heatmap.png,
+        heatmap.width,
+        heatmap.height,
+        scale=heatmap.scale,
+        color_map=heatmap.color_map,
+        enlarged=heatmap.enlarged,
+    )

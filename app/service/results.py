@@ -102,6 +102,29 @@ class DrawnPicture:
 
 
 @dataclass(frozen=True)
+class MethodCost:
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+@dataclass(frozen=True)
+class AgreementTable:
+    """How far the maps of several methods agree, pair by pair, rows and columns in the order of `methods`.
+
+    Attributes:
+        methods: names; the adversarial explanation comes first.
+        rank_correlation: of the pixels, -1 to 1; None where a map is the same everywhere.
+        ssim: structural similarity, -1 to 1.
+    """
+
+    methods: tuple[str, ...]
+    rank_correlation: tuple[tuple[float | None, ...], ...]
+    ssim: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True)
 class TargetExplanation:
     """One target explained. Sizes and probabilities are measured on the explained picture: clamped, 8 bit.
 
@@ -115,7 +138,9 @@ class TargetExplanation:
         converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
-        pictures: by name, in the order asked for.
+        methods: what each method took, by name.
+        agreement: of the methods' maps; None where there is but one.
+        pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
     """
@@ -138,6 +163,8 @@ class TargetExplanation:
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    methods: Mapping[str, MethodCost]
+    agreement: AgreementTable | None
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
@@ -161,7 +188,8 @@ class ExplainResult:
 
     Attributes:
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
-            `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size.
+            `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
+            `map_METHOD` of each further method, of the perturbation's shape and RMS.
     """
 
     id: str

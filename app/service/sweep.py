@@ -133,6 +133,7 @@ def draw_curve(axes: "Axes", swept: Sequence[TargetExplanation]) -> None:
             marker="o",
             color=COLORS[0],
             markerfacecolor=color,
+            clip_on=False,
             label=label,
         )
     verb = "more" if swept[0].direction == "encourage" else "less"

@@ -43,7 +43,10 @@ class Metrics:
             "outcome",
         )
         self._asked_rows = self._counter(
-            "aex_asked_rows", "Rows asked for: images to look at once, and targets to climb to", "model", "kind"
+            "aex_asked_rows",
+            "Rows asked for: images to look at once, targets to climb to, and rows of calls for other methods",
+            "model",
+            "kind",
         )
         self._ended_rows = self._counter(
             "aex_ended_rows", "Rows asked for that ended, by how", "model", "kind", "outcome"
@@ -93,7 +96,8 @@ class Metrics:
         model, made = step.model.name, step.rows - step.failed
         self._step_rows.labels(model, step.kind).observe(step.rows)
         self._step_seconds.labels(model, step.kind).observe(step.seconds)
-        (self._gradients if step.kind == "climb" else self._forwards).labels(model).inc(made)
+        if step.kind != "call":  # what a call computes, it alone knows
+            (self._gradients if step.kind == "climb" else self._forwards).labels(model).inc(made)
         flops = step.model.gradient_flops
         if step.kind == "climb" and made and flops is not None:
             self._gauges.gradient_flops.setdefault(model, Meter()).measured(flops * made, step.seconds)

@@ -12,6 +12,7 @@ from app.service.options import (
     FEWEST_SIZES,
     INCLUDABLE,
     MAX_STEPS,
+    METHOD_NAMES,
     MOST_SIZES,
     PICTURES,
     TARGET_WORDS,
@@ -160,6 +161,13 @@ EXPLAIN = (
             "description": "pixel level at the end of the heatmap's colour bar; the model's own by default",
         },
     ),
+    _list(
+        "methods",
+        f"any of {', '.join(METHOD_NAMES)}",
+        "the adversarial explanation, which is always made, and other methods whose maps lie beside it, at its RMS",
+        ExplainOptions.methods,
+        METHOD_NAMES,
+    ),
     _list("include", f"any of {', '.join(INCLUDABLE)}", "pictures to draw, and arrays", PICTURES, INCLUDABLE),
     Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
 )
@@ -167,7 +175,6 @@ EXPLAIN = (
 NOT_YET: Mapping[str, tuple[object, ...]] = {
     "quality": (False, "false"),
     "margin": (False, "false"),
-    "methods": ("adversarial", ["adversarial"]),
 }
 """Options of later builds, with the values that ask for nothing this build lacks."""
 

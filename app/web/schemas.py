@@ -113,6 +113,21 @@ class SweepPoint(BaseModel):
     )
 
 
+class MethodCost(BaseModel):
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+class AgreementTable(BaseModel):
+    """How far the methods' maps agree, pair by pair, rows and columns in the order of `methods`."""
+
+    methods: list[str]
+    rank_correlation: list[list[float | None]] = Field(description="-1 to 1; null where a map is the same everywhere")
+    ssim: list[list[float | None]] = Field(description="structural similarity, -1 to 1")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -134,8 +149,11 @@ class Explanation(BaseModel):
     converged: bool = Field(description="the search ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
+    methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
+    agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
     pictures: dict[str, Picture] = Field(
-        description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for"
+        description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
+        " METHOD_heatmap of each further method"
     )
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
@@ -222,6 +240,8 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
+        methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
+        agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -230,7 +250,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """The plain values of an answer's fields."""
-    built = ("pictures", "sweep", "animation")
+    built = ("methods", "agreement", "pictures", "sweep", "animation")
     return {name: getattr(one, name) for name in answer.model_fields if name not in built}
 
 

@@ -1,6 +1,7 @@
 """Networks that work in no time, and steps that count, wait or fail on purpose."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -67,10 +68,17 @@ def rows_of(label: list[int], steps: list[int], *, momentum: float = 0.0, encour
     return replace(rows, size_rms=rows.size_rms.double(), steps=torch.tensor(steps))
 
 
-def ask(seed: int, rows: Rows, *, follow_rule: StopRule = while_below_size, leave_rule: StopRule | None = None) -> Ask:
+def ask(
+    seed: int,
+    rows: Rows,
+    *,
+    follow_rule: StopRule = while_below_size,
+    leave_rule: StopRule | None = None,
+    cut_at_deadline: bool = False,
+) -> Ask:
     """Random images to climb the cross entropy from."""
     aims = Aims.alike(rows.label, margin=False, classes=CLASSES)
-    return Ask(random_images(seed, len(rows)), rows, aims, follow_rule, leave_rule)
+    return Ask(random_images(seed, len(rows)), rows, aims, follow_rule, leave_rule, cut_at_deadline)
 
 
 def alone(network: nn.Module, asked: Ask) -> tuple[LoopResult, Tensor]:
@@ -127,6 +135,16 @@ class Desk:
             if not len(self.runner):
                 return
             self.runner.step()
+
+
+class LateToken(WorkToken):
+    """A token whose time is over when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(3600.0)
+
+    def be_late(self) -> None:
+        self._deadline = time.monotonic()
 
 
 class Gate:

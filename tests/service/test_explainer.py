@@ -123,6 +123,23 @@ def test_both_methods_reach_the_size_asked_for(explainer: Explainer, method: Met
         assert one.steps <= steps if method == "fast" else one.steps == steps
 
 
+def test_other_methods_have_a_heatmap_an_array_and_their_cost_beside(explainer: Explainer) -> None:
+    result = explain(
+        explainer, png(20, 30), include=("heatmap", "arrays"), targets=("cat", "ship"), methods=("gradient", "gradcam")
+    )
+    assert result.arrays_npz is not None
+    with np.load(io.BytesIO(result.arrays_npz), allow_pickle=False) as arrays:
+        assert arrays["map_gradcam"].shape == (2, SIDE, SIDE, 3)
+    for one in result.explanations:
+        assert list(one.pictures) == ["heatmap", "gradient_heatmap", "gradcam_heatmap"]
+        assert {picture.scale for picture in one.pictures.values()} == {0.3}  # one bar serves all
+        assert pixels(one.pictures["gradient_heatmap"].png).shape == pixels(one.pictures["heatmap"].png).shape
+        assert list(one.methods) == ["adversarial", "gradient", "gradcam"]
+        assert one.methods["adversarial"].gradient_evaluations == one.steps
+        assert one.agreement is not None
+        assert one.agreement.methods == tuple(one.methods)
+
+
 def test_arrays_are_unclamped_at_the_networks_own_size(explainer: Explainer) -> None:
     result = explain(explainer, png(20, 30), include=("explained", "arrays"), targets=("cat", "ship"))
     assert result.arrays_npz is not None

@@ -102,7 +102,7 @@ OPTIONS = [
     ("timeout_ms=60001", "at most 60000 here"),
     ("against=all", "against 'all' is no class of this model"),
     ("targets=dog&against=dog", "dog cannot be contrasted with itself"),
-    ("methods=gradcam", "methods is not offered by this build"),
+    ("methods=lime", "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
     ("quality=true", "quality is not offered by this build"),
     ("margin=1", "margin is not offered by this build"),
     ("target=dog", "did you mean targets?"),

@@ -39,7 +39,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["explanations"][0]) == {
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
-        "converged", "goal_met", "changed_class_to", "pictures", "sweep", "animation",
+        "converged", "goal_met", "changed_class_to", "methods", "agreement", "pictures", "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert answer["arrays"] is None

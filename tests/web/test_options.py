@@ -103,7 +103,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ),
         ({"quality": [True]}, "quality is not offered by this build; leave it out."),
         ({"margin": ["true"]}, "margin is not offered by this build; leave it out."),
-        ({"methods": [["gradcam"]]}, "methods is not offered by this build; leave it out."),
+        ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
         ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
         ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
         ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, targets"),
