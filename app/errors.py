@@ -12,7 +12,9 @@
     │   ├── TooManyPixels         too many pixels, whatever its bytes
     │   └── DecodeTimeout         took longer to decode than allowed
     ├── UnknownModel              no model of that name is served
-    ├── UnknownExplanation        no explanation of that id is worked on
+    ├── UnknownExplanation        no explanation of that id is worked on or kept
+    ├── ExplanationGone           it was kept, and is no more
+    ├── UnknownPicture            an explanation that has no such picture
     ├── CheckpointError           a model folder or a file to import is at fault
     │   └── ChecksumMismatch      the weights are not the ones that model.json describes
     ├── DataError                 training or test data is at fault
@@ -77,7 +79,15 @@ class UnknownModel(AexError):
 
 
 class UnknownExplanation(AexError):
-    """No explanation of that id is worked on."""
+    """No explanation of that id is worked on or kept."""
+
+
+class ExplanationGone(AexError):
+    """An explanation was kept for a while, and is no more."""
+
+
+class UnknownPicture(AexError):
+    """An explanation has no such picture of that target."""
 
 
 class CheckpointError(AexError):

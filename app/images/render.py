@@ -155,6 +155,11 @@ def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> E
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
 
 
+def draw_image(pixels: NDArray[np.uint8], longest_side: int | None = None) -> bytes:
+    """PNG of an image (height, width, 3) as it is; shrunk where a side is longer than `longest_side` pixels."""
+    return draw_pixels(pixels, longest_side).png
+
+
 def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:
     """Values relative to the scale, as places in a table of `LEVELS` colours; zero of a signed map is its middle."""
     place = (relative + 1) / 2 if kind == "signed" else relative

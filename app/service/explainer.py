@@ -15,24 +15,25 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 from torch import Tensor
-from ulid import ULID
 
 from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
-from app.errors import OptionError
+from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
-from app.images.decode import DecodeLimits
-from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
+from app.images.decode import DecodeLimits, decode
+from app.images.render import ExplainedPicture, draw_image, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
-from app.service.catalogue import Catalogue
+from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
+from app.service.ids import new_id
+from app.service.kept import KeptResults
 from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, TargetExplanation
+from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
@@ -64,14 +65,24 @@ class Explainer:
         engine: owns the device; bounds what is inside.
         decode_limits: what an upload may cost.
         max_rows: targets of one request at the most, or targets times sizes.
+        kept: keeps explanations for a while; None to keep nothing.
     """
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, *, decode_limits: DecodeLimits, max_rows: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        *,
+        decode_limits: DecodeLimits,
+        max_rows: int,
+        kept: KeptResults | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
         self._running = Running()
+        self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
         """Classes and probabilities of one image.
@@ -87,7 +98,7 @@ class Explainer:
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
-            id=str(ULID()),
+            id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
@@ -103,18 +114,31 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
-        checkpoint = served.checkpoint
+        explanation_id, served = new_id(), self._catalogue.served(options.model)
+        mailbox = Mailbox(read=False) if mailbox is None else mailbox
+        try:
+            with self._running.cancellable(explanation_id, token):
+                result = self._explain(explanation_id, served, data, options, token, mailbox)
+                return self._kept.keep(Record(result, data, options, served.checkpoint.description))
+        except Cancelled:  # perhaps just as it was kept
+            self._kept.discard(explanation_id)
+            raise
+
+    def _explain(
+        self,
+        explanation_id: str,
+        served: Served,
+        data: bytes,
+        options: ExplainOptions,
+        token: WorkToken,
+        mailbox: Mailbox,
+    ) -> ExplainResult:
+        clock, checkpoint = _Clock(), served.checkpoint
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
-        rows = self._check(options, checkpoint, len(sizes))
-        mailbox = Mailbox(read=False) if mailbox is None else mailbox
-        explanation_id = str(ULID())
-        with (
-            self._engine.place(served.model, rows=rows, steps=options.expected_gradients(len(sizes))) as place,
-            self._running.kept(explanation_id, token),
-        ):
+        rows, steps = self._check(options, checkpoint, len(sizes)), options.expected_gradients(len(sizes))
+        with self._engine.place(served.model, rows=rows, steps=steps) as place:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input)
             started = _started(explanation_id, checkpoint, upload)
@@ -155,13 +179,28 @@ class Explainer:
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
-    def cancel(self, explanation_id: str) -> None:
-        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+    def find(self, explanation_id: str) -> Record:
+        """An explanation that is kept.
 
         Raises:
-            UnknownExplanation: none of that id is worked on.
+            ExplanationGone: it was kept, and is no more; says why.
+            UnknownExplanation: none of that id is kept, or it is still worked on.
         """
-        self._running.cancel(explanation_id)
+        if explanation_id in self._running:
+            raise UnknownExplanation("This explanation is still worked on; ask again when its stream has ended.")
+        return self._kept.get(explanation_id)
+
+    def image_of(self, record: Record) -> bytes:
+        """PNG of the upload, as it was decoded and turned upright."""
+        return draw_image(decode(record.upload, self._limits).eight_bits())
+
+    def delete(self, explanation_id: str) -> None:
+        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+
+        One that is done is forgotten; raises as `find` does.
+        """
+        if not self._running.cancel(explanation_id):
+            self._kept.delete(explanation_id)
 
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.images.animation import AnimatedPicture
+from app.networks.description import ModelDescription
+from app.service.options import ExplainOptions
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ class ExplainResult:
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
+        kept_until: when it is forgotten at the latest, None where it is not kept.
     """
 
     id: str
@@ -200,3 +203,20 @@ class ExplainResult:
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     arrays_npz: bytes | None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One explanation with what it was made of: everything that can be told of it later.
+
+    Attributes:
+        upload: the image's bytes, as they came.
+        options: as they were asked for.
+        description: of the model that answered, which may have been reloaded since.
+    """
+
+    result: ExplainResult
+    upload: bytes
+    options: ExplainOptions
+    description: ModelDescription

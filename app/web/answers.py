@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from app.errors import OptionError
+from app.errors import OptionError, UnknownPicture
 from app.service.options import PICTURES, SWEEP_PICTURES, ExplainOptions
 from app.service.results import ExplainResult, PredictResult
 from app.web.file_names import RESULT, NamedFile, files_of, picture_name
@@ -33,8 +33,27 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
 
 
 def explanation_response(result: ExplainResult, media_type: str) -> Response:
-    """The explanation as one of `EXPLANATION_WRITERS`."""
-    return EXPLANATION_WRITERS[media_type](result)
+    """The explanation as one of `EXPLANATION_WRITERS`, and where it stands while it is kept."""
+    response = EXPLANATION_WRITERS[media_type](result)
+    response.headers["Vary"] = "Accept"
+    if result.kept_until is not None:
+        response.headers["Content-Location"] = f"explanations/{result.id}"  # whatever a proxy put before it
+    return response
+
+
+def picture_response(result: ExplainResult, picture: str, target: str) -> Response:
+    """One picture of one target, which is named by its name or its id.
+
+    Raises:
+        UnknownPicture: there is none; says which there are.
+    """
+    by_name = {str(one.target_id): one for one in result.explanations} | {
+        one.target: one for one in result.explanations
+    }
+    if target not in by_name or picture not in by_name[target].pictures:
+        there = [f"{name}/{one.target_id}.png" for one in result.explanations for name in one.pictures]
+        raise UnknownPicture(f"This explanation has no such picture; it has {', '.join(there) or 'none'}.")
+    return Response(by_name[target].pictures[picture].png, media_type=PNG)
 
 
 def explanation_json(result: ExplainResult) -> bytes:

@@ -10,6 +10,7 @@ from app.engine.admission import Meter
 from app.engine.device import Engine
 from app.engine.telemetry import Event, PlaceLeft, RowsAsked, RowsEnded, StepMade
 from app.service.catalogue import Catalogue
+from app.service.kept import KeptResults
 from app.web.gauges import Gauges
 
 METRICS_TYPE = prometheus_client.CONTENT_TYPE_LATEST
@@ -66,9 +67,9 @@ class Metrics:
         """Everything, as `METRICS_TYPE`."""
         return generate_latest(self._registry)
 
-    def watch(self, engine: Engine, catalogue: Catalogue) -> None:
-        """Say from now on how busy this engine is, and how these models are computed."""
-        self._gauges.engine, self._gauges.catalogue = engine, catalogue
+    def watch(self, engine: Engine, catalogue: Catalogue, kept: KeptResults) -> None:
+        """Say from now on how busy this engine is, how these models are computed, and how much is kept."""
+        self._gauges.engine, self._gauges.catalogue, self._gauges.kept = engine, catalogue, kept
 
     def know_device(self, flops_per_second: float | None) -> None:
         """Learn what the device makes at the most, None where that could not be measured."""

@@ -63,7 +63,13 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     ),
     errors.UnknownModel: ProblemKind(404, "unknown-model", "Unknown model", "No model of that name is served here."),
     errors.UnknownExplanation: ProblemKind(
-        404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on here."
+        404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on or kept here."
+    ),
+    errors.ExplanationGone: ProblemKind(
+        410, "explanation-gone", "Explanation gone", "It was kept for a while, and is no more."
+    ),
+    errors.UnknownPicture: ProblemKind(
+        404, "unknown-picture", "Unknown picture", "The explanation has no such picture of that target."
     ),
     errors.NotFinite: ProblemKind(
         422, "not-finite", "Not finite", "The network gives NaN or infinity for this image and these options."

@@ -184,6 +184,9 @@ class ExplanationAnswer(Answer):
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
     )
+    kept_until: str | None = Field(
+        description="until when GET of its id gives it again, unless others need the room; null where it is not kept"
+    )
 
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
@@ -195,7 +198,10 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
-    return ExplanationAnswer(**_common(result), explanations=explanations, arrays=arrays).model_dump(by_alias=True)
+    kept_until = None if result.kept_until is None else _utc(result.kept_until)
+    return ExplanationAnswer(
+        **_common(result), explanations=explanations, arrays=arrays, kept_until=kept_until
+    ).model_dump(by_alias=True)
 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:

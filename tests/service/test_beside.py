@@ -84,7 +84,7 @@ def test_a_contrast_is_the_gradient_of_the_margin_at_twice_the_cost(case: Case) 
 
 
 def test_a_map_that_is_nowhere_anything_stays_so(case: Case) -> None:
-    nn.init.zeros_(case.network.classifier.weight)  # type: ignore[union-attr, arg-type]  # a linear layer's
+    nn.init.zeros_(case.network.get_parameter("classifier.weight"))
     found, beside = case.explain(targets=("0",), methods=("gradient",))
     assert not beside.maps["gradient"].any()
     (table,) = agreement_of(found.explanation.perturbation, beside)

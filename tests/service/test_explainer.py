@@ -21,8 +21,9 @@ from app.networks.description import ExplanationDefaults, InputDescription, Mode
 from app.networks.resnet import ResNet, ResNetConfig
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
+from app.service.kept import KeptResults
 from app.service.options import ExplainOptions, Method, PredictOptions
-from app.service.results import ExplainResult
+from app.service.results import ExplainResult, Record
 
 SIDE = 8
 CONFIG = ResNetConfig(classes=3, widths=(8, 8), blocks=(1, 1))
@@ -187,6 +188,27 @@ def test_what_cannot_be_answered_leaves_its_place_free(explainer: Explainer) -> 
         with pytest.raises(Cancelled):
             explainer.explain(png(8, 8), ExplainOptions(), cancelled)
     assert explain(explainer, png(8, 8)).explanations
+
+
+class LateCancel(KeptResults):
+    """Somebody cancels what has just been kept, before its answer is on its way."""
+
+    explainer: Explainer
+
+    def keep(self, record: Record) -> ExplainResult:
+        result = super().keep(record)
+        self.explainer.delete(result.id)
+        return result
+
+
+def test_one_that_is_cancelled_as_it_is_kept_has_no_answer_and_is_not_kept(tmp_path: Path) -> None:
+    save_model(tmp_path / "small")
+    engine, kept = Engine(EngineLimits(places=1)), LateCancel(max_bytes=10**6, seconds=60)
+    kept.explainer = Explainer(Catalogue(tmp_path, "cpu", "small"), engine, decode_limits=LIMITS, max_rows=2, kept=kept)
+    with pytest.raises(Cancelled, match="by its id"):
+        explain(kept.explainer, png(8, 8))
+    assert kept.load().results == 0
+    engine.close()
 
 
 def test_a_full_engine_says_when_to_come_again(tmp_path: Path) -> None:

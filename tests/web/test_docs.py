@@ -29,6 +29,7 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
     description = client.get("/openapi.json").raise_for_status().json()
     assert set(description["paths"]) == {
         "/v1/predictions", "/v1/explanations", "/v1/explanations/{explanation_id}",
+        "/v1/explanations/{explanation_id}/image.png", "/v1/explanations/{explanation_id}/{picture}/{target}.png",
         "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip

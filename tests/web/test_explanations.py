@@ -33,6 +33,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     answer = explain(client).json()
     assert set(answer) == {
         "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "arrays",
+        "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]

@@ -63,7 +63,7 @@ def test_the_result_is_the_ordinary_answer(client: httpx.Client, options: dict[s
     result = explained(client, **options)[-1].data
     ordinary = client.post(URL, files={"image": IMAGE}, data=options).raise_for_status().json()
     for answer in (result, ordinary):
-        for changing in ("id", "created", "timing_ms"):
+        for changing in ("id", "created", "timing_ms", "kept_until"):
             del answer[changing]
     assert result == ordinary
 
@@ -145,10 +145,17 @@ def test_a_cancelled_explanation_frees_its_place_and_its_stream_says_so(served: 
     wait_until(all_rows_ended)  # the device's thread drops them before its next step
 
 
-def test_what_has_ended_cannot_be_cancelled(client: httpx.Client) -> None:
+def test_what_is_worked_on_cannot_be_had_by_its_id_yet(served: Served) -> None:
+    with streaming(served, **LONG) as events:
+        answer = served.client.get(f"{URL}/{next(events).data['id']}")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-explanation")
+        assert "still worked on" in answer.json()["detail"]
+    wait_until(lambda: served.places_taken == 0)
+
+
+def test_what_a_stream_told_of_can_be_had_by_its_id(client: httpx.Client) -> None:
     *_, result = explained(client, steps="1")
-    answer = client.delete(f"{URL}/{result.data['id']}")
-    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-explanation")
+    assert client.get(f"{URL}/{result.data['id']}").raise_for_status().json() == result.data
 
 
 def test_a_client_that_does_not_read_holds_up_nobody(served: Served) -> None:
