@@ -59,7 +59,7 @@ def explain_beside(
     target = torch.tensor(chosen.targets)
     images = image.expand(len(target), *image.shape)
     sign = 1.0 if options.direction == "encourage" else -1.0
-    wanted = rms(found.explanation.perturbation)
+    wanted = rms(found.explanation.perturbation[: len(target)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
         method = _asked(place, network, name, token)

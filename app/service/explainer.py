@@ -254,18 +254,7 @@ def _draw_all(
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
         drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
-        maps = beside.maps if "heatmap" in options.include else {}
-        others = {
-            f"{name}_heatmap": draw_map(
-                upload.floats,
-                upload.fitting.to_image(of_targets[row]),
-                options,
-                default_scale,
-                meaning=f"{name}, same RMS",
-            )
-            for name, of_targets in maps.items()
-        }
-        pictures.append({**drawn.pictures, **others})
+        pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
         if options.sweep is not None:
             small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
@@ -281,6 +270,18 @@ def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
         small.append(draw_pixels(sent, SWEEP_SIDE))
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
     return _Sent([{}] * len(small), small, torch.stack(fitted))
+
+
+def _draw_beside(
+    upload: Upload, beside: Beside, row: int, options: ExplainOptions, default_scale: float
+) -> Mapping[str, DrawnPicture]:
+    if "heatmap" not in options.include:
+        return {}
+    carried = {name: upload.fitting.to_image(maps[row]) for name, maps in beside.maps.items()}
+    return {
+        f"{name}_heatmap": draw_map(upload.floats, one, options, default_scale, meaning=f"{name}, same RMS")
+        for name, one in carried.items()
+    }
 
 
 def _judge(

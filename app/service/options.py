@@ -68,8 +68,8 @@ class ExplainOptions(PredictOptions):
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
         methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
-        include: pictures to draw, and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`,
-            which is the explained picture at each size.
+        include: pictures to draw, among them `sheet`, all targets side by side; and `arrays`; of a sweep its
+            `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
         seed: of whatever is random; neither method is.
     """
 

@@ -82,6 +82,21 @@ class Picture(BaseModel):
     enlarged: int | None = Field(description="whole factor by which a heatmap shows the upload, its bar below the map")
 
 
+class MethodCost(BaseModel):
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+class AgreementTable(BaseModel):
+    """How far the methods' maps agree, pair by pair, rows and columns in the order of `methods`."""
+
+    methods: list[str]
+    rank_correlation: list[list[float | None]] = Field(description="-1 to 1; null where a map is the same everywhere")
+    ssim: list[list[float | None]] = Field(description="structural similarity, -1 to 1")
+
+
 class Animation(BaseModel):
     """A film of the explained pictures, the upload first, that starts again at its end."""
 
@@ -111,21 +126,6 @@ class SweepPoint(BaseModel):
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
-
-
-class MethodCost(BaseModel):
-    """What one target's map took: passes forward and back, and passes forward alone."""
-
-    gradient_evaluations: int
-    forward_passes: int
-
-
-class AgreementTable(BaseModel):
-    """How far the methods' maps agree, pair by pair, rows and columns in the order of `methods`."""
-
-    methods: list[str]
-    rank_correlation: list[list[float | None]] = Field(description="-1 to 1; null where a map is the same everywhere")
-    ssim: list[list[float | None]] = Field(description="structural similarity, -1 to 1")
 
 
 class Explanation(BaseModel):
