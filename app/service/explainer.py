@@ -29,9 +29,9 @@ from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw, draw_map
+from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
@@ -157,17 +157,18 @@ class Explainer:
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, token)]
                 sent += [_draw_small(upload, one, token) for one in at_others]
+                original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
                 after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), token), len(targets))
             judged: list[TargetExplanation] = []
             for number, one in enumerate([found, *at_others]):
                 near = beside if one is found else Beside.nothing()
                 judged += _judge(
-                    upload, chosen, one, near, sent[number], after[number], options, sizes[number], classes
+                    upload, chosen, one, near, sent[number], after[number], options, sizes[number], checkpoint
                 )
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
-                explanations = with_sweeps(judged, upload.decoded, small, options, token)
+                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, token)
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -176,6 +177,7 @@ class Explainer:
             prediction=prediction,
             explanations=explanations,
             timing_ms=clock.timing_ms,
+            original=original,
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
@@ -293,9 +295,10 @@ def _judge(
     logits_after: Tensor,
     options: ExplainOptions,
     rho: float,
-    classes: Sequence[str],
+    checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
     """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
+    classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
@@ -330,6 +333,7 @@ def _judge(
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
             agreement=agreements[row],
+            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],
         )
 

@@ -142,6 +142,7 @@ class TargetExplanation:
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
+        top_after: the most probable classes of the explained picture, in falling order.
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
@@ -167,6 +168,7 @@ class TargetExplanation:
     changed_class_to: str | None
     methods: Mapping[str, MethodCost]
     agreement: AgreementTable | None
+    top_after: tuple[ClassProbability, ...]
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
@@ -189,6 +191,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        original: the upload as it was read, 8 bit, where `original` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
@@ -202,6 +205,7 @@ class ExplainResult:
     prediction: Prediction
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
+    original: DrawnPicture | None
     arrays_npz: bytes | None
     kept_until: datetime | None = None
 

@@ -168,7 +168,13 @@ EXPLAIN = (
         ExplainOptions.methods,
         METHOD_NAMES,
     ),
-    _list("include", f"any of {', '.join(INCLUDABLE)}", "pictures to draw, and arrays", PICTURES, INCLUDABLE),
+    _list(
+        "include",
+        f"any of {', '.join(INCLUDABLE)}",
+        "pictures to draw, original (the upload as read) and arrays",
+        PICTURES,
+        INCLUDABLE,
+    ),
     Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
 )
 

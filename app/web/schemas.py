@@ -1,7 +1,7 @@
 """The JSON answers, field by field, and how a result becomes one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -123,6 +123,7 @@ class SweepPoint(BaseModel):
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    top_after: list[ClassProbability] = Field(description="of the explained picture of this size")
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
@@ -151,6 +152,9 @@ class Explanation(BaseModel):
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
+    top_after: list[ClassProbability] = Field(
+        description="of the explained picture, as prediction.top is of the upload"
+    )
     pictures: dict[str, Picture] = Field(
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
@@ -180,6 +184,9 @@ class ExplanationAnswer(Answer):
 
     explanations: list[Explanation]
     timing_ms: dict[str, float] = Field(description=_TIMING)
+    original: Picture | None = Field(
+        description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -198,10 +205,12 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
+    original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
-    return ExplanationAnswer(
-        **_common(result), explanations=explanations, arrays=arrays, kept_until=kept_until
-    ).model_dump(by_alias=True)
+    answer = ExplanationAnswer(
+        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+    )
+    return answer.model_dump(by_alias=True)
 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
@@ -226,11 +235,14 @@ def prediction_field(prediction: results.Prediction) -> Prediction:
         class_name=best.name,
         class_id=best.class_id,
         probability=best.probability,
-        top=[
-            ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
-            for one in prediction.top
-        ],
+        top=_top(prediction.top),
     )
+
+
+def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
+    return [
+        ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability) for one in classes
+    ]
 
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
@@ -242,12 +254,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     sweep = []
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
-        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+        pictures = _pictures(point.pictures, names, embed=embed)
+        sweep.append(SweepPoint(**_said(point, SweepPoint), top_after=_top(point.top_after), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
+        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -256,7 +270,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """The plain values of an answer's fields."""
-    built = ("methods", "agreement", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
     return {name: getattr(one, name) for name in answer.model_fields if name not in built}
 
 

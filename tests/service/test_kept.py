@@ -53,7 +53,7 @@ def record(
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
             converged=True, goal_met=True, changed_class_to=None,
             methods={method: MethodCost(8, 2) for method in names},
-            agreement=None if methods == 1 else AgreementTable(names, table(), table()),
+            agreement=None if methods == 1 else AgreementTable(names, table(), table()), top_after=(),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
         )
@@ -71,6 +71,7 @@ def record(
         prediction=Prediction(top),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        original=None,
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)

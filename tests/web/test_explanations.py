@@ -32,7 +32,7 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "arrays",
+        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "arrays",
         "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
@@ -40,10 +40,11 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["explanations"][0]) == {
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
-        "converged", "goal_met", "changed_class_to", "methods", "agreement", "pictures", "sweep", "animation",
+        "converged", "goal_met", "changed_class_to", "methods", "agreement", "top_after", "pictures", "sweep",
+        "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
-    assert answer["arrays"] is None
+    assert (answer["original"], answer["arrays"]) == (None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 
@@ -58,13 +59,21 @@ def test_the_pictures_are_those_asked_for_and_as_large_as_they_say(client: httpx
 
 def test_who_sends_the_explained_picture_again_gets_the_probability_reported(client: httpx.Client) -> None:
     one = explain(client, targets="predicted", include="explained").json()["explanations"][0]
+    said = {entry["class_id"]: entry["probability"] for entry in one["top_after"]}
     again = client.post(
         "/v1/predictions",
         content=base64.b64decode(one["pictures"]["explained"]["data"]),
         headers={"content-type": "image/png"},
     ).json()
     found = {entry["class_id"]: entry["probability"] for entry in again["prediction"]["top"]}
+    assert found == pytest.approx(said, abs=1e-4)
     assert found[one["target_id"]] == pytest.approx(one["probability_after"], abs=1e-4)
+
+
+def test_the_original_is_the_upload_as_it_was_read(client: httpx.Client) -> None:
+    answer = explain(client, include="original").json()
+    assert np.array_equal(np.asarray(decoded(answer["original"])), np.asarray(Image.open(io.BytesIO(IMAGE))))
+    assert [one["pictures"] for one in answer["explanations"]] == [{}, {}]
 
 
 @pytest.mark.parametrize("direction", ["encourage", "discourage"])
@@ -89,6 +98,8 @@ def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: htt
     assert [point["rho"] for point in one["sweep"]] == [0, 0.05, 0.1]
     assert [point["perturbation_rms"] for point in one["sweep"]] == pytest.approx([0, 0.05, 0.1], rel=0.05)
     assert one["sweep"][0]["probability_after"] == one["probability_before"]
+    assert one["sweep"][0]["top_after"] == answer["prediction"]["top"]
+    assert one["sweep"][2]["top_after"][0]["class"] == (one["changed_class_to"] or answer["prediction"]["class"])
     assert one["sweep"][2]["probability_after"] == pytest.approx(one["probability_after"])
     assert [decoded(point["pictures"]["explained"]).size for point in one["sweep"]] == [(8, 8)] * 3
     film = decoded(one["animation"])
@@ -154,14 +165,14 @@ def test_a_class_name_that_no_header_takes_is_percent_encoded(client: httpx.Clie
 
 
 def test_multipart_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
-    answer = explain(client, "multipart/form-data", include=["heatmap", "explained", "arrays"], targets="cat,dog")
+    answer = explain(client, "multipart/form-data", include=["heatmap", "original", "arrays"], targets="cat,dog")
     result, *files = read_parts(answer.content, answer.headers["content-type"])
     described = json.loads(result.content)
     named = [one["file"] for each in described["explanations"] for one in each["pictures"].values()]
-    assert [file.name for file in files] == [*named, "explanation.npz"]
+    assert [file.name for file in files] == [*named, "original.png", "explanation.npz"]
     assert named[0] == "heatmap-0-cat.png"
     assert all(file.content.startswith(b"\x89PNG") for file in files[:-1])
-    assert described["arrays"] is None
+    assert (described["original"]["file"], described["arrays"]) == ("original.png", None)
 
 
 def test_zip_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
