@@ -9,7 +9,7 @@ import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -29,12 +29,13 @@ from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
+from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
@@ -169,15 +170,19 @@ class Explainer:
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
                 explanations = with_sweeps(judged, prediction, upload.decoded, small, options, token)
+                sheet = None
+                if SHEET in options.include:
+                    sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
         return ExplainResult(
             id=started.id,
             created=started.created,
             model=started.model,
             image=started.image,
             prediction=prediction,
-            explanations=explanations,
+            explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
             original=original,
+            sheet=sheet,
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
@@ -253,9 +258,11 @@ def _draw_all(
 ) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, small, fitted = [], [], []
+    names = dict.fromkeys((*options.include, *(DRAWN_FROM if SHEET in options.include else ())))
+    wanted = replace(options, include=tuple(names))
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
-        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
+        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), wanted, default_scale)
         pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
         if options.sweep is not None:
             small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
@@ -272,6 +279,12 @@ def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
         small.append(draw_pixels(sent, SWEEP_SIDE))
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
     return _Sent([{}] * len(small), small, torch.stack(fitted))
+
+
+def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
+    """Without the pictures that were drawn for a sheet alone."""
+    unasked = set(PICTURES) - set(options.include)
+    return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
 
 
 def _draw_beside(

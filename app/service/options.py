@@ -17,8 +17,8 @@ Method = Literal["fast", "paper"]
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
-ORIGINAL = "original"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, ORIGINAL, "arrays")
+ORIGINAL, SHEET = "original", "sheet"
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
@@ -69,8 +69,9 @@ class ExplainOptions(PredictOptions):
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
         methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
-        include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`; of a sweep its
-            `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
+        include: pictures to draw of each target, `sheet` (all of them on one picture), `original` (the upload as it was
+            read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
+            explained picture at each size.
         seed: of whatever is random; neither method is.
     """
 

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.service.results import ExplainResult, TargetExplanation
+from app.service.results import DrawnPicture, Prediction, TargetExplanation
+
+DRAWN_FROM = ("heatmap", "explained")
+"""Pictures of each target that a sheet shows."""
 
 CELL_PIXELS = 192
 GAP_PIXELS = 12
@@ -20,18 +23,19 @@ INK, PAPER = (30, 30, 30), (255, 255, 255)
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One image of a sheet: `pixels` is the upload, (height, width, 3) uint8; `result` has heatmaps and explained."""
+    """One image of a sheet: its pixels, uint8 (height, width, 3), and explanations that have `DRAWN_FROM`."""
 
     pixels: NDArray[np.uint8]
-    result: ExplainResult
+    prediction: Prediction
+    explanations: Sequence[TargetExplanation]
 
 
-def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """PNG of all rows: the upload with its prediction, then heatmap and explained picture of each target.
+def draw_sheet(rows: Sequence[SheetRow]) -> DrawnPicture:
+    """All rows: the upload with its prediction, then heatmap and explained picture of each target.
 
     More targets than a line has room for go on in the next.
     """
-    counts = [len(row.result.explanations) for row in rows]
+    counts = [len(row.explanations) for row in rows]
     lines = [-(-count // TARGETS_A_LINE) for count in counts]
     columns = 1 + 2 * min(max(counts), TARGETS_A_LINE)
     line_height = CELL_PIXELS + 3 * LINE_PIXELS + GAP_PIXELS
@@ -39,7 +43,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
     sheet = Image.new("RGB", size, PAPER)
     for number, row in enumerate(rows):
         top = GAP_PIXELS + sum(lines[:number]) * line_height
-        best = row.result.prediction.best
+        best = row.prediction.best
         paste_cell(
             sheet,
             0,
@@ -47,7 +51,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
             Image.fromarray(row.pixels),
             ["upload", f"read as {best.name}", f"p = {best.probability:.2f}"],
         )
-        for place, one in enumerate(row.result.explanations):
+        for place, one in enumerate(row.explanations):
             line, column = divmod(place, TARGETS_A_LINE)
             at = top + line * line_height
             verb = "more" if one.direction == "encourage" else "less"
@@ -57,7 +61,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
             paste_cell(sheet, 2 + 2 * column, at, _open(one, "explained"), _outcome(one))
     file = io.BytesIO()
     sheet.save(file, format="PNG", optimize=True)
-    return file.getvalue()
+    return DrawnPicture(file.getvalue(), sheet.width, sheet.height)
 
 
 def _outcome(one: TargetExplanation) -> list[str]:

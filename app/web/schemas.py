@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -187,6 +187,9 @@ class ExplanationAnswer(Answer):
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
     )
+    sheet: Picture | None = Field(
+        description="every target side by side, its heatmap and its explained picture; null unless include names sheet"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -206,9 +209,15 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
     original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    sheet = None if result.sheet is None else _picture(result.sheet, SHEET_FILE, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
-        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+        **_common(result),
+        explanations=explanations,
+        original=original,
+        sheet=sheet,
+        arrays=arrays,
+        kept_until=kept_until,
     )
     return answer.model_dump(by_alias=True)
 
