@@ -60,7 +60,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> DrawnPicture:
             paste_cell(sheet, 1 + 2 * column, at, _open(one, "heatmap"), about)
             paste_cell(sheet, 2 + 2 * column, at, _open(one, "explained"), _outcome(one))
     file = io.BytesIO()
-    sheet.save(file, format="PNG", optimize=True)
+    sheet.save(file, format="PNG")
     return DrawnPicture(file.getvalue(), sheet.width, sheet.height)
 
 

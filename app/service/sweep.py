@@ -119,7 +119,7 @@ def draw_film_strip(swept: Sequence[TargetExplanation], frames: Sequence[NDArray
         top = GAP_PIXELS + line * cell_height
         paste_cell(strip, column, top, Image.fromarray(frame), [size, probability, changed])
     file = io.BytesIO()
-    strip.save(file, format="PNG", optimize=True)
+    strip.save(file, format="PNG")
     return DrawnPicture(file.getvalue(), strip.width, strip.height)
 
 
