@@ -8,7 +8,7 @@ picture gets these very numbers.
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -95,7 +95,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -139,9 +139,9 @@ class Explainer:
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows, steps = self._check(options, checkpoint, len(sizes)), options.expected_gradients(len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=steps) as place:
+        with self._engine.place(served.model, rows=rows, steps=steps) as place, ExitStack() as late:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -149,18 +149,21 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
+            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            late.enter_context(follower.saying_what_was_reached())
+            with clock.measure("explain", place):
                 found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+            finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
-                sent = [_draw_all(upload, found, beside, options, scale, token)]
-                sent += [_draw_small(upload, one, token) for one in at_others]
+                sent = [_draw_all(upload, found, beside, options, scale, finishing)]
+                sent += [_draw_small(upload, one, finishing) for one in at_others]
                 original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
-                after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), token), len(targets))
+                after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), finishing), len(targets))
             judged: list[TargetExplanation] = []
             for number, one in enumerate([found, *at_others]):
                 near = beside if one is found else Beside.nothing()
@@ -169,7 +172,7 @@ class Explainer:
                 )
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
-                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, token)
+                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
                 sheet = None
                 if SHEET in options.include:
                     sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
@@ -199,7 +202,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits).eight_bits())
+        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
@@ -324,7 +327,8 @@ def _judge(
         if against is not None:
             margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
             gain = margins[1] - margins[0]
-        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        class_after = int(after[row].argmax())
+        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
@@ -341,8 +345,9 @@ def _judge(
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
-            converged=settled,
-            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            cut_short=found.cut_short[row],
+            converged=converged,
+            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
             agreement=agreements[row],

@@ -96,6 +96,7 @@ def _unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanat
         perturbation_rms=0.0,
         perturbation_l2=0.0,
         steps=0,
+        cut_short=False,
         converged=True,
         goal_met=False,
         changed_class_to=None,

@@ -43,6 +43,13 @@ class Region(BaseModel):
     height: int
 
 
+class LevelWindow(BaseModel):
+    """Levels that run from black to white, in the file's own units, such as HU."""
+
+    center: float
+    width: float
+
+
 class Image(BaseModel):
     """The upload as decoded and turned upright; `seen` is the part that the network saw."""
 
@@ -51,6 +58,11 @@ class Image(BaseModel):
     width: int
     height: int
     seen: Region
+    page: int | None = Field(description="of a PDF or TIFF, from 1; null for what has no pages")
+    pages: int | None
+    frame: int | None = Field(description="of any other file, from 1; null for what has pages")
+    frames: int | None
+    window: LevelWindow | None = Field(description="of a DICOM file's grey levels, null where none was used")
     notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
 
 
@@ -120,6 +132,7 @@ class SweepPoint(BaseModel):
     perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
     perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
     steps: int = Field(description="gradient steps made")
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None
@@ -146,8 +159,9 @@ class Explanation(BaseModel):
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
-    steps: int
-    converged: bool = Field(description="the search ended within 5% of rho")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool = Field(description="with partial: the time was over before the search was done")
+    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
