@@ -132,8 +132,12 @@ def explain(
                 write_report(apart, reporter, record, path.name)
             console.print(_table(str(path), result))
             if len(rows) < MAX_SHEET_ROWS:
-                rows.append(SheetRow(decode(data, limits, options.selection).eight_bits(), result))
-    (out / "sheet.png").write_bytes(draw_sheet(rows))
+                rows.append(
+                    SheetRow(
+                        decode(data, limits, options.selection).eight_bits(), result.prediction, result.explanations
+                    )
+                )
+    (out / "sheet.png").write_bytes(draw_sheet(rows).png)
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 
 
