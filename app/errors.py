@@ -10,7 +10,9 @@
     │   ├── DamagedImage          truncated or corrupt
     │   ├── UploadTooLarge        too many bytes
     │   ├── TooManyPixels         too many pixels, whatever its bytes
-    │   └── DecodeTimeout         took longer to decode than allowed
+    │   ├── DecodeTimeout         took longer to decode than allowed
+    │   ├── DecodeTooLarge        needs more memory to decode than allowed
+    │   └── NoSuchPart            has no such page or frame, or nothing that a window is for
     ├── UnknownModel              no model of that name is served
     ├── UnknownExplanation        no explanation of that id is worked on or kept
     ├── ExplanationGone           it was kept, and is no more
@@ -75,6 +77,14 @@ class TooManyPixels(ImageError):
 
 class DecodeTimeout(ImageError):
     """Decoding took longer than is allowed."""
+
+
+class DecodeTooLarge(ImageError):
+    """Needs more memory to decode than is allowed."""
+
+
+class NoSuchPart(ImageError):
+    """Has no such page or frame, or nothing that a window is for."""
 
 
 class UnknownModel(AexError):

@@ -9,14 +9,18 @@ from rich.table import Table
 
 from app.cli.common import (
     DeviceName,
+    FrameNumber,
     ImagePaths,
+    LevelWindow,
     ModelName,
     ModelsFolder,
+    PageNumber,
     console,
     each_image,
     naming,
     open_explainer,
     read_settings,
+    read_window,
 )
 from app.engine.token import WorkToken
 from app.errors import OptionError
@@ -63,6 +67,9 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
@@ -97,6 +104,9 @@ def explain(
             *(("arrays",) if arrays else ()),
         ),
         top_k=top_k,
+        page=page,
+        frame=frame,
+        window=read_window(window),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
@@ -108,7 +118,7 @@ def explain(
             _write(result, folders[path])
             console.print(_table(str(path), result))
             if len(rows) < MAX_SHEET_ROWS:
-                rows.append(SheetRow(decode(data, limits).eight_bits(), result))
+                rows.append(SheetRow(decode(data, limits, options.selection).eight_bits(), result))
     (out / "sheet.png").write_bytes(draw_sheet(rows))
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 

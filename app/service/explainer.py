@@ -95,7 +95,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -144,7 +144,7 @@ class Explainer:
             ExitStack() as late,
         ):
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -195,7 +195,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits).eight_bits())
+        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.

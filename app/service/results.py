@@ -20,6 +20,14 @@ class Region:
 
 
 @dataclass(frozen=True)
+class LevelWindow:
+    """Levels that run from black to white, in the file's own units."""
+
+    center: float
+    width: float
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """Which network answered: input sizes in pixels; `fit` is stretch, letterbox or center_crop."""
 
@@ -37,9 +45,11 @@ class ImageFacts:
 
     Attributes:
         sha256: of the uploaded bytes.
-        format: PNG, JPEG, WEBP, BMP, TIFF or GIF.
+        format: PNG, JPEG, WEBP, BMP, TIFF, GIF, DICOM, PDF or HEIC.
         width, height: in pixels, after EXIF orientation.
         seen: the part of it that the network saw.
+        page, pages, frame, frames: which was taken, from 1, and of how many; None where a file has none of the kind.
+        window: the levels of a DICOM file that run from black to white, if a window says so.
         notes: sentences on what decoding had to decide, such as which frame was taken.
     """
 
@@ -48,6 +58,11 @@ class ImageFacts:
     width: int
     height: int
     seen: Region
+    page: int | None
+    pages: int | None
+    frame: int | None
+    frames: int | None
+    window: LevelWindow | None
     notes: tuple[str, ...]
 
 

@@ -61,6 +61,12 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.DecodeTimeout: ProblemKind(
         413, "decoding-too-costly", "Decoding too costly", "The image took longer to decode than is allowed."
     ),
+    errors.DecodeTooLarge: ProblemKind(
+        413, "decoding-too-large", "Decoding too large", "The image needs more memory to decode than is allowed."
+    ),
+    errors.NoSuchPart: ProblemKind(
+        422, "no-such-part", "No such part", "The file has no such page or frame, or nothing that a window is for."
+    ),
     errors.UnknownModel: ProblemKind(404, "unknown-model", "Unknown model", "No model of that name is served here."),
     errors.UnknownExplanation: ProblemKind(
         404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on or kept here."

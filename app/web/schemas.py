@@ -43,6 +43,13 @@ class Region(BaseModel):
     height: int
 
 
+class LevelWindow(BaseModel):
+    """Levels that run from black to white, in the file's own units, such as HU."""
+
+    center: float
+    width: float
+
+
 class Image(BaseModel):
     """The upload as decoded and turned upright; `seen` is the part that the network saw."""
 
@@ -51,6 +58,11 @@ class Image(BaseModel):
     width: int
     height: int
     seen: Region
+    page: int | None = Field(description="of a PDF or TIFF, from 1; null for what has no pages")
+    pages: int | None
+    frame: int | None = Field(description="of any other file, from 1; null for what has pages")
+    frames: int | None
+    window: LevelWindow | None = Field(description="of a DICOM file's grey levels, null where none was used")
     notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
 
 

@@ -67,7 +67,7 @@ def record(
         id=name,
         created=NOON,
         model=ModelFacts("tiny", "0" * 64, 8, 8, 3, "stretch"),
-        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), ()),
+        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), None, None, None, None, None, ()),
         prediction=Prediction(top),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},

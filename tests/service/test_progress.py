@@ -23,7 +23,7 @@ STARTED = Started(
     "01",
     datetime(2026, 1, 1, tzinfo=UTC),
     ModelFacts("m", "", 8, 8, 3, "stretch"),
-    ImageFacts("", "PNG", 8, 8, Region(0, 0, 8, 8), ()),
+    ImageFacts("", "PNG", 8, 8, Region(0, 0, 8, 8), None, None, 1, 1, None, ()),
 )
 
 

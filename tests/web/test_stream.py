@@ -95,7 +95,7 @@ def test_progress_is_told_while_the_device_works(served: Served) -> None:
         ("rho=5", IMAGE, 422, "invalid-option"),
         ("targets=doog", IMAGE, 422, "invalid-option"),
         ("model=nobody", IMAGE, 404, "unknown-model"),
-        ("", b"%PDF-1.7", 415, "not-an-image"),
+        ("", b"%!PS", 415, "not-an-image"),
         ("", IMAGE[: len(IMAGE) // 2], 400, "damaged-image"),
     ],
 )
