@@ -114,7 +114,7 @@ def draw_heatmap(
     alpha = _alpha(kind, overlay)
     picture = _background(image, overlay)
     _lay_over(picture, _levels(values / end, kind), colors.table, alpha)
-    factor = _whole_enlargement(*values.shape)
+    factor = readable_enlargement(*values.shape)
     picture, unseen = _enlarge(picture, factor), _enlarge(unseen, factor)
     _mark_unseen(picture, unseen)
     title = TITLES[kind] if meaning is None else meaning
@@ -135,12 +135,21 @@ def draw_perturbation(change: Floats, *, scale: float) -> PerturbationPicture:
 
 
 def draw_explained(image: Floats, change: Floats, longest_side: int | None = None) -> ExplainedPicture:
+    """The image with its change, as `explained_pixels`, as `draw_pixels` draws it."""
+    return draw_pixels(explained_pixels(image, change), longest_side)
+
+
+def explained_pixels(image: Floats, change: Floats) -> NDArray[np.uint8]:
     """The image with its change, clamped to [0, 1] and rounded to 8 bits; unseen parts as they were.
 
-    A change of one channel is added to red, green and blue alike, which adds it to the luminance. A picture with a side
-    longer than `longest_side` pixels is shrunk to that.
+    A change of one channel is added to red, green and blue alike, which adds it to the luminance.
     """
-    drawn = Image.fromarray(_eight_bits(image + np.nan_to_num(change, nan=0.0)))
+    return _eight_bits(image + np.nan_to_num(change, nan=0.0))
+
+
+def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> ExplainedPicture:
+    """The very pixels (h, w, 3); with a side longer than `longest_side` they are shrunk to that."""
+    drawn = Image.fromarray(pixels)
     if longest_side is not None:
         drawn.thumbnail((longest_side, longest_side))
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
@@ -183,7 +192,7 @@ def _background(image: Floats, overlay: Overlay) -> Floats:
     return np.full(image.shape, MID_GREY, dtype=np.float32)
 
 
-def _whole_enlargement(height: int, width: int) -> int:
+def readable_enlargement(height: int, width: int) -> int:
     """The factor that makes a small image's shorter side readable, bounded where the other side is very long."""
     readable = -(-READABLE_SIDE // min(height, width))
     return max(1, min(readable, LONGEST_SIDE_ENLARGED // max(height, width)))

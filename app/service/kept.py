@@ -16,9 +16,11 @@ REMEMBERED_IDS = 10_000
 """Of those that are gone, so that whoever comes late is told what happened; an id takes some hundred bytes."""
 
 _CLASS_BYTES = 170
-_TARGET_BYTES = 1200
+_TARGET_BYTES = 1700
+_CELL_BYTES = 50
 _RECORD_BYTES = 2500
-"""What Python needs beside the files: for a class of the prediction, a target with its pictures, and the rest."""
+"""What Python needs beside the files: for a class of the prediction, a target or size of a sweep with its pictures, a
+cell of its agreements, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -144,11 +146,17 @@ class KeptResults:
 def bytes_of(record: Record) -> int:
     """Memory that it takes: its files, byte by byte, and what Python needs beside them."""
     result = record.result
-    pictures = [drawn for one in result.explanations for drawn in one.pictures.values()]
-    files = [record.upload, result.arrays_npz or b"", *(drawn.png for drawn in pictures)]
+    explained = [row for one in result.explanations for row in (one, *one.sweep)]
+    pictures = [drawn.png for one in explained for drawn in one.pictures.values()]
+    films = [one.animation.webp for one in explained if one.animation is not None]
+    tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
+    original = b"" if result.original is None else result.original.png
+    files = [record.upload, original, result.arrays_npz or b"", *pictures, *films]
+    classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))
-        + _CLASS_BYTES * len(result.prediction.top)
-        + _TARGET_BYTES * len(result.explanations)
+        + _CLASS_BYTES * classes
+        + _TARGET_BYTES * len(explained)
+        + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
         + _RECORD_BYTES
     )

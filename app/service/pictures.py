@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.images.render import draw_explained, draw_heatmap, draw_perturbation
+from app.images.render import draw_heatmap, draw_perturbation, draw_pixels, explained_pixels
 from app.service.options import ExplainOptions
 from app.service.results import DrawnPicture
 
@@ -17,6 +17,12 @@ class Drawn:
 
     pictures: Mapping[str, DrawnPicture]
     sent: NDArray[np.uint8]
+
+
+def draw_original(pixels: NDArray[np.uint8]) -> DrawnPicture:
+    """The upload as it was read: upright, on white; RGB (height, width, 3)."""
+    drawn = draw_pixels(pixels)
+    return DrawnPicture(drawn.png, drawn.width, drawn.height)
 
 
 def draw(
@@ -33,8 +39,7 @@ def draw(
         options: which pictures, and how.
         default_scale: pixel level at the end of the colour bar, unless the options say another.
     """
-    explained = draw_explained(image, carried)
-    sent = explained.pixels
+    sent = explained_pixels(image, carried)
     change = sent * np.float32(1 / 255) - image
     change[np.isnan(carried).any(axis=2)] = np.nan
     scale = default_scale if options.scale is None else options.scale
@@ -46,6 +51,7 @@ def draw(
             shown = draw_perturbation(change, scale=default_scale if scale == "auto" else scale)
             pictures[name] = DrawnPicture(shown.png, shown.width, shown.height, gain=shown.gain)
         elif name == "explained":
+            explained = draw_pixels(sent)
             pictures[name] = DrawnPicture(explained.png, explained.width, explained.height)
     return Drawn(pictures, sent)
 

@@ -111,7 +111,7 @@ class Mailbox:
 
 
 class Follower:
-    """Observes the search for some targets, and tells a mailbox.
+    """Observes the search for some targets, and tells a mailbox. Rows after theirs, of a sweep, are not told.
 
     Args:
         mailbox: that is told.
@@ -129,12 +129,14 @@ class Follower:
     def __call__(self, progress: Progress) -> None:
         """Called on the device's thread."""
         row = progress.row
+        if row >= len(self._targets):
+            return
         self._mailbox.offer(row, lambda: self._at(row, progress.step, progress.probability, progress.perturbation()))
 
     def end(self, found: Found) -> None:
         """Tell where each row ended, which the device's thread may have skipped."""
         after, perturbation = found.explanation.probability_after.tolist(), found.explanation.perturbation
-        for row, step in enumerate(found.steps_made):
+        for row, step in enumerate(found.steps_made[: len(self._targets)]):
             self._mailbox.put(row, self._at(row, step, after[row], perturbation[row]))
 
     def _at(self, row: int, step: int, probability: float, perturbation: Tensor) -> TargetProgress:
