@@ -39,6 +39,7 @@ USER 10001:10001
 
 # NVIDIA_DRIVER_CAPABILITIES: computing and nvidia-smi, no graphics. Nothing is written beside the code.
 ENV AEX_MODELS_DIR=/models \
+    MPLCONFIGDIR=/tmp/matplotlib \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format docker constraints clean
+.PHONY: help setup serve test bench check format docker constraints clean
 
 # Given on the command line only: a HOST or PORT that a shell happens to export is not meant for us.
 ARGS =
@@ -29,6 +29,9 @@ serve: $(VENV)/.run-time ## serve on port 8000 of this machine (HOST=0.0.0.0 for
 
 test: $(VENV)/.development ## run every test that needs no other server (ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/pytest $(ARGS)
+
+bench: $(VENV)/.development ## measure speed beside others' code, about ten minutes (ARGS="--only latency --repeats 9" …)
+	@$(BIN)/aex bench $(ARGS)
 
 # No cache for the layers: it forgets an import that was written before the module it names.
 check: $(VENV)/.development ## format, lint, types, layers, Dockerfile and compose file; changes nothing

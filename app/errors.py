@@ -14,7 +14,9 @@
     │   ├── DecodeTooLarge        needs more memory to decode than allowed
     │   └── NoSuchPart            has no such page or frame, or nothing that a window is for
     ├── UnknownModel              no model of that name is served
-    ├── UnknownExplanation        no explanation of that id is worked on
+    ├── UnknownExplanation        no explanation of that id is worked on or kept
+    ├── ExplanationGone           it was kept, and is no more
+    ├── UnknownPicture            an explanation that has no such picture
     ├── CheckpointError           a model folder or a file to import is at fault
     │   └── ChecksumMismatch      the weights are not the ones that model.json describes
     ├── DataError                 training or test data is at fault
@@ -28,6 +30,9 @@
 A message is one or two sentences: what was wrong, and what would be right. It never quotes uploaded bytes or file names
 of uploads.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class AexError(Exception):
@@ -87,7 +92,15 @@ class UnknownModel(AexError):
 
 
 class UnknownExplanation(AexError):
-    """No explanation of that id is worked on."""
+    """No explanation of that id is worked on or kept."""
+
+
+class ExplanationGone(AexError):
+    """An explanation was kept for a while, and is no more."""
+
+
+class UnknownPicture(AexError):
+    """An explanation has no such picture of that target."""
 
 
 class CheckpointError(AexError):
@@ -126,8 +139,33 @@ class EngineFull(AexError):
         self.retry_after_seconds = retry_after_seconds
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far the search for a target had come.
+
+    Attributes:
+        target, target_id: the class.
+        step, steps: made, and to be made at the most.
+        probability: of the target, after as many.
+    """
+
+    target: str
+    target_id: int
+    step: int
+    steps: int
+    probability: float
+
+
 class DeadlineExceeded(AexError):
-    """The deadline passed before the work was done."""
+    """The deadline passed before the work was done.
+
+    Attributes:
+        reached: by each target of an explanation; empty where none was chosen by then.
+    """
+
+    def __init__(self, message: str, reached: Sequence[Reached] = ()) -> None:
+        super().__init__(message)
+        self.reached = tuple(reached)
 
 
 class Cancelled(AexError):

@@ -15,12 +15,15 @@ from app.engine.telemetry import Event
 from app.errors import AexError
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
+from app.service.kept import KeptResults
 from app.settings import Settings
 from app.web.application import build_app
 from app.web.logs import configure_logs, log, log_fault, log_work
 from app.web.metrics import Metrics
 from app.web.parts import Parts
 from app.web.work import SPARE_THREADS, Workers
+
+FORGETTING_SECONDS = 5.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -48,13 +51,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(settings.engine_limits(), listen)
-        metrics.watch(engine, catalogue)
-        app.state.parts = parts = _put_together(settings, catalogue, engine, metrics)
-        warming = asyncio.create_task(_warm_up(parts, settings.make_step(), settings.torch_device()))
+        kept = KeptResults(max_bytes=settings.max_result_bytes, seconds=settings.result_ttl_seconds)
+        metrics.watch(engine, catalogue, kept)
+        app.state.parts = parts = _put_together(settings, catalogue, engine, kept, metrics)
+        tasks = [
+            asyncio.create_task(_warm_up(parts, settings.make_step(), settings.torch_device())),
+            asyncio.create_task(_forget_expired(kept)),
+        ]
         try:
             yield
         finally:
-            warming.cancel()
+            for task in tasks:
+                task.cancel()
             await to_thread.run_sync(engine.close)
 
     return build_app(
@@ -67,15 +75,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
 
 
-def _put_together(settings: Settings, catalogue: Catalogue, engine: Engine, metrics: Metrics) -> Parts:
+def _put_together(
+    settings: Settings, catalogue: Catalogue, engine: Engine, kept: KeptResults, metrics: Metrics
+) -> Parts:
+    limits = settings.decode_limits()
     return Parts(
-        explainer=Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows),
+        explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept),
         catalogue=catalogue,
         workers=Workers(settings.places),
         metrics=metrics,
         default_timeout_ms=min(settings.default_timeout_ms, settings.max_timeout_ms),
         max_timeout_ms=settings.max_timeout_ms,
     )
+
+
+async def _forget_expired(kept: KeptResults) -> None:
+    """What nobody asks for goes in its time, too: uploads do not stay in memory longer than promised."""
+    while True:
+        await asyncio.sleep(FORGETTING_SECONDS)
+        await to_thread.run_sync(kept.forget_expired)
 
 
 async def _warm_up(parts: Parts, make_step: MakeStep, device: torch.device) -> None:

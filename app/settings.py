@@ -58,7 +58,15 @@ class Settings(BaseSettings):
     max_upload_seconds: Annotated[float, Field(gt=0, description="seconds a request's body may take to arrive")] = 60.0
     max_image_pixels: Annotated[int, Field(ge=1, description="pixels of an image at the most")] = 50_000_000
     max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
-    max_rows: Annotated[int, Field(ge=1, description="explanations (targets) of one request at the most")] = 64
+    max_rows: Annotated[
+        int, Field(ge=1, description="explanations (targets times sizes) of one request at the most")
+    ] = 64
+    result_ttl_seconds: Annotated[
+        float, Field(ge=0, le=604_800, description="seconds that an explanation is kept, in memory; 0 keeps none")
+    ] = 3600.0
+    max_result_bytes: Annotated[
+        int, Field(ge=0, description="bytes of memory for explanations that are kept; the oldest make room")
+    ] = 268_435_456
     default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds an answer may take")] = (
         120_000
     )

@@ -1,10 +1,10 @@
-"""`aex`, the command line: serve, explain, predict, audit, models, train, evaluate. One file a command."""
+"""`aex`, the command line: serve, explain, predict, audit, models, train, evaluate, bench. One file a command."""
 
 import sys
 
 import typer
 
-from app.cli import audit, evaluate, explain, predict, serve, train
+from app.cli import audit, bench, evaluate, explain, predict, serve, train
 from app.cli.models import cli as models_cli
 from app.errors import AexError
 
@@ -23,6 +23,7 @@ cli.command("audit")(audit.audit)
 cli.add_typer(models_cli, name="models")
 cli.command("train")(train.train)
 cli.command("evaluate")(evaluate.evaluate)
+cli.command("bench")(bench.bench)
 
 
 def main() -> None:

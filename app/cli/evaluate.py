@@ -85,9 +85,7 @@ def evaluate(
         Path | None, typer.Option("--resume", help="Keep finished batches in this file, and go on from it.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured as JSON.")] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Write a PNG of accuracy against RMS and L2 (needs matplotlib).")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a PNG of accuracy against RMS and L2.")] = None,
     trade_off: Annotated[
         Path | None, typer.Option("--trade-off", help="Write a PNG of accuracy against worst-case ARA of all networks.")
     ] = None,

@@ -25,11 +25,12 @@ from app.cli.common import (
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.decode import decode
-from app.service.options import ExplainOptions
+from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
 from app.service.results import ExplainResult
 from app.service.sheet import SheetRow, draw_sheet
-from app.web.file_names import picture_name
+from app.web.file_names import RESULT, files_of
 from app.web.schemas import explanation_answer
+from app.web.values import sizes
 
 MAX_SHEET_ROWS = 20  # targets of a row may be many, too
 
@@ -48,8 +49,16 @@ def explain(
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
     method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    methods: Annotated[
+        str | None,
+        typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),
+    ] = None,
     rho: Annotated[
         float | None, typer.Option(help="RMS size of the change, above 0 to 1 (default: the model's).")
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="Explain at further sizes: how many, evenly up to twice rho, or 0.01,0.02,0.05."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Gradient steps at the most (default: the method's).")] = None,
     heatmap: Annotated[str, typer.Option(help="signed or magnitude.")] = "signed",
@@ -70,6 +79,9 @@ def explain(
 
     Why not the other class: aex explain scan.jpg --target runner_up --against predicted --out out
 
+    How it grows with the size: aex explain scan.jpg --sweep 8 --out out
+    Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
+
     With several images each gets a folder of its own in --out, named after its file; sheet.png shows them together.
     """
     options = ExplainOptions(
@@ -79,12 +91,18 @@ def explain(
         direction=direction,  # type: ignore[arg-type]  # checked by the options
         method=method,  # type: ignore[arg-type]  # checked by the options
         rho=rho,
+        sweep=_sweep(sweep),
         steps=steps,
+        methods=ExplainOptions.methods if methods is None else tuple(methods.split(",")),
         heatmap=heatmap,  # type: ignore[arg-type]  # checked by the options
         overlay=overlay,  # type: ignore[arg-type]  # checked by the options
         color_map=color_map,
         scale=_scale(scale),
-        include=(*ExplainOptions.include, *(["arrays"] if arrays else [])),
+        include=(
+            *ExplainOptions.include,
+            *(OF_A_SWEEP if sweep is not None else ()),
+            *(("arrays",) if arrays else ()),
+        ),
         top_k=top_k,
         page=page,
         frame=frame,
@@ -103,6 +121,15 @@ def explain(
                 rows.append(SheetRow(decode(data, limits, options.selection).eight_bits(), result))
     (out / "sheet.png").write_bytes(draw_sheet(rows))
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
+
+
+def _sweep(text: str | None) -> int | tuple[float, ...] | None:
+    try:
+        return None if text is None else sizes(text)
+    except ValueError:
+        raise OptionError(
+            f"sweep is {text!r}; it is a number of sizes, or the sizes, such as 0.01,0.02,0.05."
+        ) from None
 
 
 def _scale(text: str | None) -> float | Literal["auto"] | None:
@@ -131,13 +158,10 @@ def _folders(images: list[Path], out: Path) -> dict[Path, Path]:
 
 def _write(result: ExplainResult, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for explanation in result.explanations:
-        for name, picture in explanation.pictures.items():
-            (folder / picture_name(explanation, name)).write_bytes(picture.png)
-    if result.arrays_npz is not None:
-        (folder / "explanation.npz").write_bytes(result.arrays_npz)
+    for file in files_of(result):
+        (folder / file.name).write_bytes(file.content)
     answer = explanation_answer(result, embed=False)
-    (folder / "explanation.json").write_text(json.dumps(answer, indent=2) + "\n")
+    (folder / RESULT).write_text(json.dumps(answer, indent=2) + "\n")
 
 
 def _table(title: str, result: ExplainResult) -> Table:

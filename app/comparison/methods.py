@@ -19,3 +19,14 @@ METHODS: Mapping[str, Method] = {
     "gradcam": grad_cam,
     "occlusion": occlusion,
 }
+LOOKS_INSIDE = frozenset({"gradcam"})
+"""Methods that read the network's own layers; to the others it is a function."""
+
+EXPECTED_GRADIENTS: Mapping[str, int] = {
+    "gradient": 1,
+    "integrated_gradients": 50,
+    "smoothgrad": 50,
+    "gradcam": 1,
+    "occlusion": 75,
+}
+"""About how many gradient evaluations a map costs, a forward pass as a third of one: before the image is known."""

@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from torch import Tensor
 
 from app.engine.admission import Admission, Bounds, Reservation
-from app.engine.jobs import Ask, Climbed, ClimbJob, LookJob, Observer
+from app.engine.jobs import AnyJob, Ask, CallJob, Climbed, ClimbJob, LookJob, Observer
 from app.engine.load import Load, load_of
 from app.engine.model import DeviceModel
 from app.engine.runner import Runner
 from app.engine.telemetry import Listener, PlaceLeft, harmless, nobody, outcome_of
 from app.engine.token import WorkToken
 from app.errors import EngineFull
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Engine:
             max_step_bytes=limits.max_bytes // 2,
             listener=listener,
         )
-        self._arrived: list[LookJob | ClimbJob] = []
+        self._arrived: list[AnyJob] = []
         self._closed = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._serve, name="device", daemon=True)
@@ -80,7 +83,7 @@ class Engine:
         """
         cost = rows * (steps * model.cost("climb") + 2 * model.cost("look"))
         reservation = Reservation(cost, rows * model.held_bytes, model.meter)
-        place = Place(model, reservation, self._submit)
+        place = Place(model, reservation, self._runner.most_rows(model), self._submit)
         error: BaseException | None = None
         try:
             self._admission.enter(reservation)
@@ -99,7 +102,7 @@ class Engine:
             self._news.notify()
         self._thread.join()
 
-    def _submit(self, job: LookJob | ClimbJob) -> None:
+    def _submit(self, job: AnyJob) -> None:
         with self._news:
             if self._closed:
                 raise self._stopping()
@@ -134,13 +137,15 @@ class Place:
     """A request inside the engine; its methods block.
 
     Attributes:
+        rows_at_once: rows that a step holds at the most, and a call may.
         queued_seconds: that its work has waited for its first step, in all.
     """
 
     def __init__(
-        self, model: DeviceModel, reservation: Reservation, submit: Callable[[LookJob | ClimbJob], None]
+        self, model: DeviceModel, reservation: Reservation, rows_at_once: int, submit: Callable[[AnyJob], None]
     ) -> None:
         self.model = model
+        self.rows_at_once = rows_at_once
         self.queued_seconds = 0.0
         self._reservation = reservation
         self._submit = submit
@@ -158,13 +163,29 @@ class Place:
         return job.result()
 
     def climb(self, ask: Ask, token: WorkToken, observe: Observer | None = None) -> Climbed:
-        """Run the loop for each row; raises as `look` does. A row that meets NaN or infinity ends alone and says so."""
+        """Run the loop for each row; raises as `look` does, but where `ask` has its rows cut at the deadline.
+
+        A row that meets NaN or infinity ends alone and says so.
+        """
         job = ClimbJob(self.model, self._reservation, token, ask, observe)
         self._do(job)
         return job.result()
 
-    def _do(self, job: LookJob | ClimbJob) -> None:
-        job.token.check()
+    def call(self, work: Callable[[], Found], token: WorkToken, *, rows: int = 1) -> Found:
+        """Call a function on the device's thread, for work that is neither look nor climb; raises as it, and as `look`.
+
+        Args:
+            work: holds up everybody inside while it runs: it is to take no longer than a step of `rows_at_once` rows.
+            token: asked before it begins.
+            rows: that it works on, each about the cost of a gradient step of one.
+        """
+        job = CallJob(self.model, self._reservation, token, work, rows)
+        self._do(job)
+        found: Found = job.found
+        return found
+
+    def _do(self, job: AnyJob) -> None:
+        job.patience.check()
         self._submit(job)
         try:
             job.wait()

@@ -65,13 +65,14 @@ def device_flops_per_second(device: torch.device) -> float | None:
 
 
 def _seconds_of_product(left: torch.Tensor, right: torch.Tensor) -> float:
-    _settle(left.device)
+    settle(left.device)
     began = time.perf_counter()
     torch.mm(left, right)
-    _settle(left.device)
+    settle(left.device)
     return time.perf_counter() - began
 
 
-def _settle(device: torch.device) -> None:
+def settle(device: torch.device) -> None:
+    """Wait until the device has done all that it was told to; a processor has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

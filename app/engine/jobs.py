@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from app.engine.token import WorkToken
 
 @dataclass(frozen=True)
 class Progress:
-    """One row before a step of it, or where `step` is `steps`, after its last.
+    """One row before a step of it, or after its last: that of `steps`, or the last it had before it was cut short.
 
     Attributes:
         row: which of those asked for.
@@ -37,6 +37,9 @@ class Progress:
     perturbation: Callable[[], Tensor]
 
 
+WorkKind = Kind | Literal["call"]
+"""What is asked for: rows to look at or to climb with, which others' rows join, or a call by itself."""
+
 Observer = Callable[[Progress], None]
 """Called on the device's own thread, which waits for it; what it raises ends its job."""
 
@@ -51,6 +54,7 @@ class Ask:
         aims: what each climbs.
         follow_rule: where the gradient is followed.
         leave_rule: a row for which it is true is done, before its next step; so is, rule or none, one that rests.
+        cut_at_deadline: where the token's time is over, each row ends with what it has by then, in place of an error.
     """
 
     images: Tensor
@@ -58,6 +62,7 @@ class Ask:
     aims: Aims
     follow_rule: StopRule = while_below_size
     leave_rule: StopRule | None = None
+    cut_at_deadline: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,21 +73,31 @@ class Climbed:
         looped: as of the loop itself; `app.adversarial.explain.judge` takes it from here.
         at_start, at_end: logits (rows, classes), at the image and at image + d.
         steps_made: int64 (rows,), T unless the row left before.
+        cut_short: bool (rows,), the deadline came before the row was done. One that it found before its first step has
+            the image as it is: no change, no steps.
     """
 
     looped: LoopResult
     at_start: Tensor
     at_end: Tensor
     steps_made: Tensor
+    cut_short: Tensor
 
 
 class Job:
-    """A piece of work of one request. The device's thread alone touches it, but for `wait`."""
+    """A piece of work of one request. The device's thread alone touches it, but for `wait`.
+
+    Attributes:
+        token: the right to work on it.
+        patience: the right to wait for it, which may outlast that.
+        unfinished: how many rows have not ended.
+    """
 
     def __init__(self, model: DeviceModel, reservation: Reservation, token: WorkToken, images: Tensor) -> None:
         self.model = model
         self.reservation = reservation
         self.token = token
+        self.patience = token
         self.images = images
         self.unfinished = len(images)
         self._asked = time.monotonic()
@@ -113,16 +128,16 @@ class Job:
         self._wake.set()
 
     def wait(self) -> None:
-        """Until it ended, or its token is over: then the device's thread drops it before its next step.
+        """Until it ended, or patience is over: then the device's thread drops it before its next step.
 
         Raises:
-            Cancelled, DeadlineExceeded: the token is over.
+            Cancelled, DeadlineExceeded: patience is over.
             Exception: whatever the device's thread ended it with.
         """
-        with self.token.calling_when_cancelled(self._wake.set):
+        with self.patience.calling_when_cancelled(self._wake.set):
             while not self._ended:
-                self.token.check()
-                self._wake.wait(self.token.remaining_seconds())
+                self.patience.check()
+                self._wake.wait(self.patience.remaining_seconds())
         if self._error is not None:
             raise self._error
 
@@ -155,6 +170,8 @@ class ClimbJob(Job):
         observe: Observer | None = None,
     ) -> None:
         super().__init__(model, reservation, token, ask.images)
+        if ask.cut_at_deadline:
+            self.patience = token.without_deadline()
         self.ask = ask
         self.observe = observe
         self.rows = [ClimbRow(self, index, steps) for index, steps in enumerate(ask.rows.steps.tolist())]
@@ -169,7 +186,22 @@ class ClimbJob(Job):
             at_start=_stacked([row.at_start for row in self.rows]),
             at_end=_stacked([row.at_end for row in self.rows]),
             steps_made=torch.tensor([row.steps_made for row in self.rows]),
+            cut_short=torch.tensor([row.cut_short for row in self.rows], dtype=torch.bool),
         )
+
+
+class CallJob(Job):
+    """A function that is called on the device's thread, in the place of one step."""
+
+    kind: ClassVar[WorkKind] = "call"
+
+    def __init__(
+        self, model: DeviceModel, reservation: Reservation, token: WorkToken, work: Callable[[], Any], rows: int
+    ) -> None:
+        super().__init__(model, reservation, token, torch.empty(rows, 0))
+        self.work = work
+        self.rows: list[Row] = []  # it stands in line as one
+        self.found: Any = None
 
 
 @dataclass(eq=False)
@@ -202,9 +234,15 @@ class ClimbRow:
     begun: bool = False
     steps_made: int = 0
     non_finite_step: int = -1
+    cut_short: bool = False
     at_start: Tensor | None = None
     at_end: Tensor | None = None
     perturbation: Tensor | None = None
+
+    @property
+    def climbing(self) -> bool:
+        """Its loop has not ended; once it has, d stays as it is."""
+        return self.perturbation is None
 
     @property
     def shown(self) -> Tensor:
@@ -219,6 +257,7 @@ class ClimbRow:
 
 
 Row = LookRow | ClimbRow
+AnyJob = LookJob | ClimbJob | CallJob
 
 
 def _all_finite(logits: Tensor | None) -> bool:

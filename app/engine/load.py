@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.engine.jobs import ClimbJob, LookJob
+from app.engine.jobs import AnyJob
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Load:
 
     Attributes:
         places, taken_places: requests that may be inside, and that are.
-        queued_jobs: forward passes and loops asked for of which no step has had a row yet.
+        queued_jobs: forward passes, loops and calls asked for of which no step has had a row yet.
         waiting_rows: rows that no step has had yet.
         running_rows: rows between their first step and their last.
     """
@@ -24,7 +24,7 @@ class Load:
     running_rows: int
 
 
-def load_of(jobs: Collection[LookJob | ClimbJob], *, places: int, taken_places: int) -> Load:
+def load_of(jobs: Collection[AnyJob], *, places: int, taken_places: int) -> Load:
     """Counted row by row, on the thread of whoever asks: the device's own is not held up."""
     unfinished = [row for job in jobs for row in job.rows if row.at_end is None]
     waiting_rows = sum(not row.begun for row in unfinished)

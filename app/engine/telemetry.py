@@ -6,22 +6,25 @@ from typing import Literal
 
 import structlog
 
+from app.engine.jobs import WorkKind
 from app.engine.model import DeviceModel
-from app.engine.scheduler import Kind
 from app.errors import Cancelled, DeadlineExceeded, EngineFull, NotFinite
 
-Outcome = Literal["done", "cancelled", "deadline", "not_finite", "failed", "out_of_memory", "refused"]
-"""How a row or a request ended; "refused" was told to come again: no room, or the engine is closing."""
+Outcome = Literal["done", "cut_short", "cancelled", "deadline", "not_finite", "failed", "out_of_memory", "refused"]
+"""How a row or a request ended; "refused" was told to come again: no room, or the engine is closing.
+
+Rows alone are "cut_short", ended by the deadline with what they had by then, or "out_of_memory".
+"""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("aex")
 
 
 @dataclass(frozen=True)
 class RowsAsked:
-    """Rows came in, for a forward pass each (look) or for the loop (climb)."""
+    """Rows came in, for a forward pass each (look), for the loop (climb), or together for a call on the device."""
 
     model: DeviceModel
-    kind: Kind
+    kind: WorkKind
     rows: int
 
 
@@ -30,7 +33,7 @@ class RowsEnded:
     """Rows that came in went out; each does so once."""
 
     model: DeviceModel
-    kind: Kind
+    kind: WorkKind
     rows: int
     outcome: Outcome
 
@@ -40,7 +43,7 @@ class StepMade:
     """A step was made, or tried: of its rows, `failed` came to nothing."""
 
     model: DeviceModel
-    kind: Kind
+    kind: WorkKind
     rows: int
     failed: int
     seconds: float

@@ -88,6 +88,7 @@ def draw_heatmap(
     overlay: Overlay = "original",
     scale: float | Literal["auto"],
     color_map_name: str | None = None,
+    meaning: str | None = None,
 ) -> HeatmapPicture:
     """Where and how much an image changes.
 
@@ -99,6 +100,7 @@ def draw_heatmap(
         scale: pixel level at the end of the colour bar, above 0; "auto" for the map's largest absolute value, but at
             least `LEAST_AUTO_SCALE`. Values beyond it take the end's colour.
         color_map_name: None for a colour-blind-safe one.
+        meaning: what the bar says is shown, where it is not a change of pixel level.
 
     Raises:
         OptionError: a colour map unknown or of the wrong kind.
@@ -112,10 +114,11 @@ def draw_heatmap(
     alpha = _alpha(kind, overlay)
     picture = _background(image, overlay)
     _lay_over(picture, _levels(values / end, kind), colors.table, alpha)
-    factor = _whole_enlargement(*values.shape)
+    factor = readable_enlargement(*values.shape)
     picture, unseen = _enlarge(picture, factor), _enlarge(unseen, factor)
     _mark_unseen(picture, unseen)
-    bar = _bar(kind, colors, alpha, end, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
+    title = TITLES[kind] if meaning is None else meaning
+    bar = _bar(kind, colors, alpha, end, title, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
     drawn = with_color_bar(_eight_bits(picture), bar)
     return HeatmapPicture(_png(drawn), drawn.width, drawn.height, factor, end, colors.name)
 
@@ -132,15 +135,32 @@ def draw_perturbation(change: Floats, *, scale: float) -> PerturbationPicture:
 
 
 def draw_explained(image: Floats, change: Floats, longest_side: int | None = None) -> ExplainedPicture:
+    """The image with its change, as `explained_pixels`, as `draw_pixels` draws it."""
+    return draw_pixels(explained_pixels(image, change), longest_side)
+
+
+def explained_pixels(image: Floats, change: Floats) -> NDArray[np.uint8]:
     """The image with its change, clamped to [0, 1] and rounded to 8 bits; unseen parts as they were.
 
-    A change of one channel is added to red, green and blue alike, which adds it to the luminance. A picture with a side
-    longer than `longest_side` pixels is shrunk to that.
+    A change of one channel is added to red, green and blue alike, which adds it to the luminance.
     """
-    drawn = Image.fromarray(_eight_bits(image + np.nan_to_num(change, nan=0.0)))
+    return _eight_bits(image + np.nan_to_num(change, nan=0.0))
+
+
+def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> ExplainedPicture:
+    """The very pixels (h, w, 3); with a side longer than `longest_side` they are shrunk to that."""
+    drawn = Image.fromarray(pixels)
     if longest_side is not None:
         drawn.thumbnail((longest_side, longest_side))
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
+
+
+def draw_image(pixels: NDArray[np.uint8], longest_side: int | None = None) -> bytes:
+    """PNG of an image (height, width, 3) as it is; shrunk where a side is longer than `longest_side` pixels."""
+    drawn = Image.fromarray(pixels)
+    if longest_side is not None:
+        drawn.thumbnail((longest_side, longest_side))
+    return _png(drawn)
 
 
 def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:
@@ -172,7 +192,7 @@ def _background(image: Floats, overlay: Overlay) -> Floats:
     return np.full(image.shape, MID_GREY, dtype=np.float32)
 
 
-def _whole_enlargement(height: int, width: int) -> int:
+def readable_enlargement(height: int, width: int) -> int:
     """The factor that makes a small image's shorter side readable, bounded where the other side is very long."""
     readable = -(-READABLE_SIDE // min(height, width))
     return max(1, min(readable, LONGEST_SIDE_ENLARGED // max(height, width)))
@@ -194,7 +214,9 @@ def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_]) -> None:
     picture[rows, columns] = grey + UNSEEN_OPACITY * (veil - grey)
 
 
-def _bar(kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, *, beyond: bool, unseen: bool) -> ColorBar:
+def _bar(
+    kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, title: str, *, beyond: bool, unseen: bool
+) -> ColorBar:
     number = f"{end:.3g}"
     labels: tuple[tuple[float, str], ...] = ((0, "0"), (1, f"{number} and above" if beyond else number))
     if kind == "signed":
@@ -204,7 +226,7 @@ def _bar(kind: HeatmapKind, colors: ColorMap, alpha: Floats, end: float, *, beyo
             (0.5, "0"),
             (1, f"{highest} and above" if beyond else highest),
         )
-    return ColorBar(colors.table, alpha, TITLES[kind], labels, UNSEEN_NOTE if unseen else "")
+    return ColorBar(colors.table, alpha, title, labels, UNSEEN_NOTE if unseen else "")
 
 
 def _eight_bits(picture: Floats) -> NDArray[np.uint8]:

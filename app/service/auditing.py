@@ -13,9 +13,8 @@ from app.comparison.methods import METHODS
 from app.comparison.smooth_maps import SmoothMap, smooth_grad_cam, smooth_gradient
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
+from app.service.options import ADVERSARIAL, METHOD_NAMES
 
-ADVERSARIAL = "adversarial"
-METHOD_NAMES = (ADVERSARIAL, *METHODS)
 GOALS: tuple[Goal, ...] = get_args(Goal)
 IMAGES_AT_ONCE = 50
 WEAK_CORRELATION = 0.3  # below it two maps have next to nothing in common

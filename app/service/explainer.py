@@ -8,39 +8,53 @@ picture gets these very numbers.
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor
-from ulid import ULID
 
 from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
-from app.errors import OptionError
+from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
-from app.images.decode import DecodeLimits
+from app.images.decode import DecodeLimits, decode
+from app.images.render import ExplainedPicture, draw_image, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
-from app.service.catalogue import Catalogue
+from app.service.beside import Beside, agreement_of, explain_beside
+from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
-from app.service.options import ExplainOptions, PredictOptions
+from app.service.ids import new_id
+from app.service.kept import KeptResults
+from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw
+from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, PredictResult, TargetExplanation
+from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
+from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
+
+_LOOKS = 2  # at the end of the search, and at the picture that is sent
 
 
 @dataclass(frozen=True)
 class _Sent:
-    """What is sent for each target: pictures by name; the explained ones fitted again, (targets, channels, h, w)."""
+    """What is sent of each row.
+
+    Attributes:
+        pictures: by name, of the targets at the size asked for.
+        swept: the explained pictures of all rows, small, where there is a sweep; else empty.
+        fitted: (rows, channels, height, width), the explained pictures as the network is shown them.
+    """
 
     pictures: Sequence[Mapping[str, DrawnPicture]]
+    swept: Sequence[ExplainedPicture]
     fitted: Tensor
 
 
@@ -51,15 +65,25 @@ class Explainer:
         catalogue: the models.
         engine: owns the device; bounds what is inside.
         decode_limits: what an upload may cost.
-        max_rows: targets of one request at the most.
+        max_rows: targets of one request at the most, or targets times sizes.
+        kept: keeps explanations for a while; None to keep nothing.
     """
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, *, decode_limits: DecodeLimits, max_rows: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        *,
+        decode_limits: DecodeLimits,
+        max_rows: int,
+        kept: KeptResults | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
         self._running = Running()
+        self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
         """Classes and probabilities of one image.
@@ -75,7 +99,7 @@ class Explainer:
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
-            id=str(ULID()),
+            id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
@@ -91,16 +115,33 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
-        checkpoint = served.checkpoint
-        classes = checkpoint.description.classes
-        rows = self._check(options, checkpoint)
-        rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
+        explanation_id, served = new_id(), self._catalogue.served(options.model)
         mailbox = Mailbox(read=False) if mailbox is None else mailbox
-        explanation_id = str(ULID())
+        try:
+            with self._running.cancellable(explanation_id, token):
+                result = self._explain(explanation_id, served, data, options, token, mailbox)
+                return self._kept.keep(Record(result, data, options, served.checkpoint.description))
+        except Cancelled:  # perhaps just as it was kept
+            self._kept.discard(explanation_id)
+            raise
+
+    def _explain(
+        self,
+        explanation_id: str,
+        served: Served,
+        data: bytes,
+        options: ExplainOptions,
+        token: WorkToken,
+        mailbox: Mailbox,
+    ) -> ExplainResult:
+        clock, checkpoint = _Clock(), served.checkpoint
+        classes = checkpoint.description.classes
+        rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
+        sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
+        rows = self._check(options, checkpoint, len(sizes))
         with (
-            self._engine.place(served.model, rows=rows, steps=options.most_steps) as place,
-            self._running.kept(explanation_id, token),
+            self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place,
+            ExitStack() as late,
         ):
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
@@ -111,31 +152,58 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
-                found = explain_targets(place, upload.fitted, chosen, options, rho, token, follower)
-                follower.end(found)
-            with clock.measure("render"):
-                sent = _draw_all(upload, found, options, checkpoint.description.explanation.scale, token)
+            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, token)
+                found = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+                follower.end(found)
+                network = checkpoint.network
+                beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+            finishing = token.without_deadline() if options.partial else token
+            with clock.measure("render"):
+                sent = _draw_all(
+                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, finishing
+                )
+                original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
+            with clock.measure("explain", place):
+                after = logits_of(place, sent.fitted, finishing)
+            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
+            with clock.measure("render"):
+                explanations = with_sweeps(judged, upload.decoded, sent.swept, options, finishing)
         return ExplainResult(
             id=started.id,
             created=started.created,
             model=started.model,
             image=started.image,
             prediction=prediction,
-            explanations=tuple(_judge(upload, chosen, found, sent, after, options, rho, classes)),
+            explanations=explanations,
             timing_ms=clock.timing_ms,
-            arrays_npz=_arrays(upload.fitted, found.explanation.perturbation) if "arrays" in options.include else None,
+            original=original,
+            arrays_npz=_arrays(upload.fitted, found, beside, len(targets)) if "arrays" in options.include else None,
         )
 
-    def cancel(self, explanation_id: str) -> None:
-        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+    def find(self, explanation_id: str) -> Record:
+        """An explanation that is kept.
 
         Raises:
-            UnknownExplanation: none of that id is worked on.
+            ExplanationGone: it was kept, and is no more; says why.
+            UnknownExplanation: none of that id is kept, or it is still worked on.
         """
-        self._running.cancel(explanation_id)
+        if explanation_id in self._running:
+            raise UnknownExplanation("This explanation is still worked on; ask again when its stream has ended.")
+        return self._kept.get(explanation_id)
+
+    def image_of(self, record: Record) -> bytes:
+        """PNG of the upload, as it was decoded and turned upright."""
+        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
+
+    def delete(self, explanation_id: str) -> None:
+        """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
+
+        One that is done is forgotten; raises as `find` does.
+        """
+        if not self._running.cancel(explanation_id):
+            self._kept.delete(explanation_id)
 
     def warm_up(self, model: str | None = None) -> None:
         """Run the passes once, so that the first request does not pay for what torch prepares."""
@@ -143,19 +211,21 @@ class Explainer:
         grey, classes, token = torch.full(served.model.shape, 0.5), served.checkpoint.description.classes, WorkToken()
         with self._engine.place(served.model, rows=2, steps=1) as place:
             chosen = choose(place, grey, classes, options, token)
-            explain_targets(place, grey, chosen, options, 0.1, token)
+            explain_targets(place, grey, chosen, options, [0.1], token)
 
-    def _check(self, options: ExplainOptions, checkpoint: Checkpoint) -> int:
+    def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
         color_map(options.color_map, options.heatmap)
-        rows = check_targets(options.targets, checkpoint.description.classes)
+        targets = check_targets(options.targets, checkpoint.description.classes)
         if options.against is not None:
             check_rival(options.against, checkpoint.description.classes)
-        if rows > self._max_rows:
+        if targets * sizes > self._max_rows:
+            what = "targets come" if sizes == 1 else f"{targets} targets at {sizes} sizes, rho among them, come"
             raise OptionError(
-                f"targets come to {rows} explanations; at most {self._max_rows} are made for one request. Name fewer."
+                f"{what} to {targets * sizes} explanations; at most {self._max_rows} are made for one request."
+                " Name fewer."
             )
-        return rows
+        return targets * sizes
 
 
 class _Clock:
@@ -179,39 +249,72 @@ def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Sta
     return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
 
 
-def _draw_all(upload: Upload, found: Found, options: ExplainOptions, default_scale: float, token: WorkToken) -> _Sent:
-    """One target after the other: of a large upload only one change is in memory at a time."""
-    pictures, fitted = [], []
-    for perturbation in found.explanation.perturbation:
+def _draw_all(
+    upload: Upload,
+    chosen: Chosen,
+    found: Found,
+    beside: Beside,
+    options: ExplainOptions,
+    default_scale: float,
+    token: WorkToken,
+) -> _Sent:
+    """One row after the other: of a large upload only one change is in memory at a time."""
+    pictures, swept, fitted = [], [], []
+    for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
-        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), options, default_scale)
-        pictures.append(drawn.pictures)
-        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
-    return _Sent(pictures, torch.stack(fitted))
+        carried = upload.fitting.to_image(perturbation)
+        if row < len(chosen.targets):
+            drawn = draw(upload.floats, carried, options, default_scale)
+            pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
+            sent = drawn.sent
+        else:
+            sent = explained_pixels(upload.floats, carried)
+        if options.sweep is not None:
+            swept.append(draw_pixels(sent, longest_side=SWEEP_SIDE))
+        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
+    return _Sent(pictures, swept, torch.stack(fitted))
+
+
+def _draw_beside(
+    upload: Upload, beside: Beside, row: int, options: ExplainOptions, default_scale: float
+) -> Mapping[str, DrawnPicture]:
+    if "heatmap" not in options.include:
+        return {}
+    carried = {name: upload.fitting.to_image(maps[row]) for name, maps in beside.maps.items()}
+    return {
+        f"{name}_heatmap": draw_map(upload.floats, one, options, default_scale, meaning=f"{name}, same RMS")
+        for name, one in carried.items()
+    }
 
 
 def _judge(
     upload: Upload,
     chosen: Chosen,
     found: Found,
+    beside: Beside,
     sent: _Sent,
     logits_after: Tensor,
     options: ExplainOptions,
-    rho: float,
-    classes: Sequence[str],
+    sizes: Sequence[float],
+    checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
-    """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
+    """What each row came to, measured on the picture sent; logits_after (rows, classes)."""
+    classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
-    for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
+    others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
+    named = list(zip(chosen.targets, chosen.roles, strict=True))
+    agreements = agreement_of(found.explanation.perturbation[: len(named)], beside) if others else []
+    for row, (rho, (target, role)) in enumerate(product(sizes, named)):
         gain = float(after[row, target] - before[target])
         margins = None
         if against is not None:
             margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
             gain = margins[1] - margins[0]
-        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        class_after = int(after[row].argmax())
+        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
@@ -228,20 +331,25 @@ def _judge(
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
-            converged=settled,
-            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            cut_short=found.cut_short[row],
+            converged=converged,
+            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
-            pictures=sent.pictures[row],
+            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
+            agreement=agreements[row] if row < len(agreements) else None,
+            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
+            pictures=sent.pictures[row] if row < len(named) else {},
         )
 
 
-def _arrays(fitted: Tensor, perturbation: Tensor) -> bytes:
+def _arrays(fitted: Tensor, found: Found, beside: Beside, targets: int) -> bytes:
     """The npz of `ExplainResult.arrays_npz`."""
-    file = io.BytesIO()
-    np.savez(
-        file,
-        image=fitted.permute(1, 2, 0).numpy(),
-        explained=(fitted + perturbation).permute(0, 2, 3, 1).numpy(),
-        perturbation=perturbation.permute(0, 2, 3, 1).numpy(),
-    )
+    perturbation, file = found.explanation.perturbation[:targets], io.BytesIO()
+    arrays = {
+        "explained": fitted + perturbation,
+        "perturbation": perturbation,
+        **{f"map_{name}": maps for name, maps in beside.maps.items()},
+    }
+    channels_last = {name: array.permute(0, 2, 3, 1).numpy() for name, array in arrays.items()}
+    np.savez(file, allow_pickle=False, image=fitted.permute(1, 2, 0).numpy(), **channels_last)
     return file.getvalue()

@@ -5,22 +5,32 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
 from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
 Picture = Literal["heatmap", "perturbation", "explained"]
+SweepPicture = Literal["film_strip", "curve"]
 Method = Literal["fast", "paper"]
 
 PICTURES: tuple[str, ...] = get_args(Picture)
-INCLUDABLE = (*PICTURES, "arrays")
+SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
+OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
+ORIGINAL = "original"
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, ORIGINAL, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
+ADVERSARIAL = "adversarial"
+METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
 MAX_PARTS = 1_000_000
 DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
 MAX_SCALE = 1.0
+MAX_SIZE = 1.0
+FEWEST_SIZES, MOST_SIZES = 2, 32
+SWEPT_BEYOND = 2.0  # times rho, up to which a sweep of so many sizes goes
 
 
 @dataclass(frozen=True)
@@ -68,13 +78,17 @@ class ExplainOptions(PredictOptions):
         direction: encourage (g_explain+) or discourage (g_explain-).
         method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps.
         rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
+        sweep: further sizes to explain each target at: how many, evenly up to twice rho, or the sizes, rising; or None.
         steps: gradient steps at the most; None for as many as the method needs.
         heatmap: `signed` (mean over channels) or `magnitude` (RMS over channels).
         overlay: what the heatmap lies on.
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
-        include: pictures to draw, and `arrays`.
+        methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
+        include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`; of a sweep its
+            `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
         seed: of whatever is random; neither method is.
+        partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
     targets: tuple[str, ...] = ("predicted", "runner_up")
@@ -82,13 +96,16 @@ class ExplainOptions(PredictOptions):
     direction: Direction = "encourage"
     method: Method = "fast"
     rho: float | None = None
+    sweep: int | tuple[float, ...] | None = None
     steps: int | None = None
     heatmap: Heatmap = "signed"
     overlay: Overlay = "original"
     color_map: str | None = None
     scale: float | Literal["auto"] | None = None
+    methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
     seed: int = 0
+    partial: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,21 +115,59 @@ class ExplainOptions(PredictOptions):
         _one_of("method", self.method, get_args(Method))
         if self.rho is not None and not 0 < self.rho <= 1:
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
+        _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
         _one_of("heatmap", self.heatmap, get_args(Heatmap))
         _one_of("overlay", self.overlay, get_args(Overlay))
         if self.scale is not None and self.scale != "auto" and not 0 < self.scale <= MAX_SCALE:
             raise OptionError(f"scale is {self.scale:g}; it is a pixel level above 0 and at most 1, or auto.")
+        for name in self.methods:
+            _one_of("methods", name, METHOD_NAMES)
         for name in self.include:
             _one_of("include", name, INCLUDABLE)
         if not self.include:
             raise OptionError(f"include is empty; give any of {', '.join(INCLUDABLE)}.")
+        of_a_sweep = [name for name in self.include if name in OF_A_SWEEP]
+        if of_a_sweep and self.sweep is None:
+            raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
 
     @property
     def most_steps(self) -> int:
         """Gradient steps of each row at the most."""
         return DEFAULT_STEPS[self.method] if self.steps is None else self.steps
+
+    @property
+    def other_methods(self) -> tuple[str, ...]:
+        """Beside the adversarial change, each once."""
+        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    @property
+    def expected_gradients(self) -> int:
+        """About how many gradient evaluations each target costs."""
+        return self.most_steps + sum(EXPECTED_GRADIENTS[name] for name in self.other_methods)
+
+    def sweep_sizes(self, rho: float) -> tuple[float, ...]:
+        """The sizes of the sweep, rising; none without a sweep. `rho` is the explanation's own."""
+        if not isinstance(self.sweep, int):
+            return self.sweep or ()
+        beyond = min(SWEPT_BEYOND, MAX_SIZE / rho)
+        return tuple(min(MAX_SIZE, rho * (beyond * number / self.sweep)) for number in range(1, self.sweep + 1))
+
+
+def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:
+    if sweep is None:
+        return
+    if isinstance(sweep, int):
+        _within("sweep", sweep, FEWEST_SIZES, MOST_SIZES, "a number of sizes")
+        return
+    if not FEWEST_SIZES <= len(sweep) <= MOST_SIZES:
+        raise OptionError(f"sweep has {len(sweep)} sizes; it must have {FEWEST_SIZES} to {MOST_SIZES}.")
+    for before, size in zip((0.0, *sweep), sweep, strict=False):
+        if not before < size <= MAX_SIZE:
+            raise OptionError(
+                f"sweep has {size:g} after {before:g}; its sizes must rise from above 0, to at most {MAX_SIZE:g}."
+            )
 
 
 def _within(name: str, value: int, lowest: int, highest: int, unit: str) -> None:

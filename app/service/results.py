@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.images.animation import AnimatedPicture
+from app.networks.description import ModelDescription
+from app.service.options import ExplainOptions
+
 
 @dataclass(frozen=True)
 class Region:
@@ -115,6 +119,29 @@ class DrawnPicture:
 
 
 @dataclass(frozen=True)
+class MethodCost:
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+@dataclass(frozen=True)
+class AgreementTable:
+    """How far the maps of several methods agree, pair by pair, rows and columns in the order of `methods`.
+
+    Attributes:
+        methods: names; the adversarial explanation comes first.
+        rank_correlation: of the pixels, -1 to 1; None where a map is the same everywhere.
+        ssim: structural similarity, -1 to 1.
+    """
+
+    methods: tuple[str, ...]
+    rank_correlation: tuple[tuple[float | None, ...], ...]
+    ssim: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True)
 class TargetExplanation:
     """One target explained. Sizes and probabilities are measured on the explained picture: clamped, 8 bit.
 
@@ -125,10 +152,16 @@ class TargetExplanation:
         rho: RMS asked for.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
-        converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
+        cut_short: the deadline ended the search; where it had not begun, the image is as it was.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
-        pictures: by name, in the order asked for.
+        methods: what each method took, by name.
+        agreement: of the methods' maps; None where there is but one.
+        top_after: the most probable classes of the explained picture, in falling order.
+        pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
+        sweep: the same at rising sizes, the first of them 0; empty unless asked for.
+        animation: of the sweep's explained pictures, where it was asked for.
     """
 
     target: str
@@ -146,10 +179,16 @@ class TargetExplanation:
     perturbation_rms: float
     perturbation_l2: float
     steps: int
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    methods: Mapping[str, MethodCost]
+    agreement: AgreementTable | None
+    top_after: tuple[ClassProbability, ...]
     pictures: Mapping[str, DrawnPicture]
+    sweep: "tuple[TargetExplanation, ...]" = ()
+    animation: AnimatedPicture | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +208,11 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        original: the upload as it was read, 8 bit, where `original` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
-            `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size.
+            `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
+            `map_METHOD` of each further method, of the perturbation's shape and RMS.
+        kept_until: when it is forgotten at the latest, None where it is not kept.
     """
 
     id: str
@@ -180,4 +222,22 @@ class ExplainResult:
     prediction: Prediction
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
+    original: DrawnPicture | None
     arrays_npz: bytes | None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One explanation with what it was made of: everything that can be told of it later.
+
+    Attributes:
+        upload: the image's bytes, as they came.
+        options: as they were asked for.
+        description: of the model that answered, which may have been reloaded since.
+    """
+
+    result: ExplainResult
+    upload: bytes
+    options: ExplainOptions
+    description: ModelDescription

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.engine.token import WorkToken
-from app.errors import UnknownExplanation
 
 
 class Running:
@@ -16,7 +15,7 @@ class Running:
         self._lock = threading.Lock()
 
     @contextmanager
-    def kept(self, explanation_id: str, token: WorkToken) -> Iterator[None]:
+    def cancellable(self, explanation_id: str, token: WorkToken) -> Iterator[None]:
         """Let it be cancelled while the block runs.
 
         Raises:
@@ -31,16 +30,14 @@ class Running:
                 del self._tokens[explanation_id]
         token.require_wanted()
 
-    def cancel(self, explanation_id: str) -> None:
-        """End it within one step; whoever waits for it gets `Cancelled`.
-
-        Raises:
-            UnknownExplanation: none of that id is worked on.
-        """
+    def __contains__(self, explanation_id: str) -> bool:
         with self._lock:
-            if explanation_id not in self._tokens:
-                raise UnknownExplanation(
-                    "No explanation of this id is worked on here: it has ended, or never was. The id stands in the"
-                    " event started of an explanation asked for with Accept: text/event-stream."
-                )
-            self._tokens[explanation_id].cancel("The explanation was cancelled by its id.")
+            return explanation_id in self._tokens
+
+    def cancel(self, explanation_id: str) -> bool:
+        """End it within one step, whoever waits for it gets `Cancelled`; false where none of that id is worked on."""
+        with self._lock:
+            token = self._tokens.get(explanation_id)
+            if token is not None:
+                token.cancel("The explanation was cancelled by its id.")
+        return token is not None

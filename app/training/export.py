@@ -13,7 +13,7 @@ from app.errors import NotWritten
 from app.networks.checkpoint import Checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, Fit, InputDescription, ModelDescription
 from app.training.data import DataSet
-from app.training.measures.plot import MATPLOTLIB_INSTALLED, training_curve
+from app.training.measures.plot import training_curve
 from app.training.recipe import Recipe
 
 _Line = tuple[float, dict[str, float]]
@@ -109,7 +109,7 @@ def _pictures(log: Sequence[_Line]) -> dict[str, bytes]:
         for seconds, line in log
         if "held_out_accuracy" in line
     ]
-    return {"training.png": training_curve(held_out)} if held_out and MATPLOTLIB_INSTALLED else {}
+    return {"training.png": training_curve(held_out)} if held_out else {}
 
 
 def _read_log(run: Path) -> list[_Line]:

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from app.errors import OptionError
-from app.service.options import PICTURES, ExplainOptions
+from app.errors import OptionError, UnknownPicture
+from app.service.options import PICTURES, SWEEP_PICTURES, ExplainOptions
 from app.service.results import ExplainResult, PredictResult
-from app.web.file_names import ARRAYS, RESULT, picture_name
-from app.web.media_types import BYTES, EVENTS, FORM, JSON, PNG, ZIP
-from app.web.multipart import OutgoingPart, write_parts
+from app.web.file_names import RESULT, NamedFile, files_of, picture_name
+from app.web.media_types import EVENTS, FORM, JSON, PNG, ZIP
+from app.web.multipart import write_parts
 from app.web.schemas import explanation_answer, prediction_answer
 
 
@@ -28,13 +28,32 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
     Raises:
         OptionError: a picture is to be sent and none was asked for.
     """
-    if media_type == PNG and not set(options.include) & set(PICTURES):
+    if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
 
 
 def explanation_response(result: ExplainResult, media_type: str) -> Response:
-    """The explanation as one of `EXPLANATION_WRITERS`."""
-    return EXPLANATION_WRITERS[media_type](result)
+    """The explanation as one of `EXPLANATION_WRITERS`, and where it stands while it is kept."""
+    response = EXPLANATION_WRITERS[media_type](result)
+    response.headers["Vary"] = "Accept"
+    if result.kept_until is not None:
+        response.headers["Content-Location"] = f"explanations/{result.id}"  # whatever a proxy put before it
+    return response
+
+
+def picture_response(result: ExplainResult, picture: str, target: str) -> Response:
+    """One picture of one target, which is named by its name or its id.
+
+    Raises:
+        UnknownPicture: there is none; says which there are.
+    """
+    by_name = {str(one.target_id): one for one in result.explanations} | {
+        one.target: one for one in result.explanations
+    }
+    if target not in by_name or picture not in by_name[target].pictures:
+        there = [f"{name}/{one.target_id}.png" for one in result.explanations for name in one.pictures]
+        raise UnknownPicture(f"This explanation has no such picture; it has {', '.join(there) or 'none'}.")
+    return Response(by_name[target].pictures[picture].png, media_type=PNG)
 
 
 def explanation_json(result: ExplainResult) -> bytes:
@@ -61,6 +80,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Probability-Before": f"{first.probability_before:.6f}",
         "AEX-Probability-After": f"{first.probability_after:.6f}",
         "AEX-Perturbation-RMS": f"{first.perturbation_rms:.6f}",
+        "AEX-Steps": str(first.steps),
+        "AEX-Cut-Short": str(first.cut_short).lower(),
     }
     return Response(drawn.png, headers=headers, media_type=PNG)
 
@@ -71,12 +92,12 @@ def _as_form(result: ExplainResult) -> Response:
 
 
 def _as_zip(result: ExplainResult) -> Response:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for part in _files(result):
-            archive.writestr(part.file_name, part.content)
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        for file in _files(result):
+            archive.writestr(file.name, file.content)
     headers = {"Content-Disposition": f'attachment; filename="explanation-{result.id}.zip"'}
-    return Response(file.getvalue(), headers=headers, media_type=ZIP)
+    return Response(body.getvalue(), headers=headers, media_type=ZIP)
 
 
 EXPLANATION_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
@@ -89,14 +110,10 @@ EXPLANATION_TYPES = (*EXPLANATION_WRITERS, EVENTS)
 """The best offer comes first; events are written by `app.web.stream`, from `explanation_json`."""
 
 
-def _files(result: ExplainResult) -> Iterator[OutgoingPart]:
-    """The JSON, then what it names: pictures, and the arrays where they were asked for."""
-    yield OutgoingPart(RESULT, JSON, _json(explanation_answer(result, embed=False)))
-    for one in result.explanations:
-        for name, drawn in one.pictures.items():
-            yield OutgoingPart(picture_name(one, name), PNG, drawn.png)
-    if result.arrays_npz is not None:
-        yield OutgoingPart(ARRAYS, BYTES, result.arrays_npz)
+def _files(result: ExplainResult) -> Iterator[NamedFile]:
+    """The JSON, then what it names."""
+    yield NamedFile(RESULT, JSON, _json(explanation_answer(result, embed=False)))
+    yield from files_of(result)
 
 
 def _json(answer: Mapping[str, object]) -> bytes:

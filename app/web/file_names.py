@@ -1,15 +1,58 @@
-"""Names of the files an explanation is made of, safe in any file system, header or archive."""
+"""The files an explanation is made of, under names that are safe in any file system, header or archive."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from app.service.results import TargetExplanation
+from app.service.results import ExplainResult, TargetExplanation
+from app.web.media_types import BYTES, PNG, WEBP
 
 RESULT = "explanation.json"
+ORIGINAL = "original.png"
 ARRAYS = "explanation.npz"
 MAX_CLASS_CHARACTERS = 40
 
 
+@dataclass(frozen=True)
+class NamedFile:
+    """A file that an answer's JSON names."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def files_of(result: ExplainResult) -> Iterator[NamedFile]:
+    """Everything that the JSON names when it is not within: pictures, films, the upload, and arrays."""
+    for one in result.explanations:
+        for name, drawn in one.pictures.items():
+            yield NamedFile(picture_name(one, name), PNG, drawn.png)
+        for number, point in enumerate(one.sweep):
+            for name, drawn in point.pictures.items():
+                yield NamedFile(sweep_picture_name(one, name, number), PNG, drawn.png)
+        if one.animation is not None:
+            yield NamedFile(animation_name(one), WEBP, one.animation.webp)
+    if result.original is not None:
+        yield NamedFile(ORIGINAL, PNG, result.original.png)
+    if result.arrays_npz is not None:
+        yield NamedFile(ARRAYS, BYTES, result.arrays_npz)
+
+
 def picture_name(explanation: TargetExplanation, picture: str) -> str:
     """Such as heatmap-5-dog.png: the class by its id, and by what is safe of its name, for people."""
+    return f"{_stem(explanation, picture)}.png"
+
+
+def sweep_picture_name(explanation: TargetExplanation, picture: str, number: int) -> str:
+    """Such as explained-5-dog-03.png, for the sweep's size of that number."""
+    return f"{_stem(explanation, picture)}-{number:02}.png"
+
+
+def animation_name(explanation: TargetExplanation) -> str:
+    """Such as animation-5-dog.webp."""
+    return f"{_stem(explanation, 'animation')}.webp"
+
+
+def _stem(explanation: TargetExplanation, what: str) -> str:
     readable = re.sub(r"[^A-Za-z0-9]+", "_", explanation.target).strip("_")[:MAX_CLASS_CHARACTERS]
-    return "-".join(part for part in (picture, str(explanation.target_id), readable) if part) + ".png"
+    return "-".join(part for part in (what, str(explanation.target_id), readable) if part)

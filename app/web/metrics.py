@@ -10,6 +10,7 @@ from app.engine.admission import Meter
 from app.engine.device import Engine
 from app.engine.telemetry import Event, PlaceLeft, RowsAsked, RowsEnded, StepMade
 from app.service.catalogue import Catalogue
+from app.service.kept import KeptResults
 from app.web.gauges import Gauges
 
 METRICS_TYPE = prometheus_client.CONTENT_TYPE_LATEST
@@ -43,7 +44,10 @@ class Metrics:
             "outcome",
         )
         self._asked_rows = self._counter(
-            "aex_asked_rows", "Rows asked for: images to look at once, and targets to climb to", "model", "kind"
+            "aex_asked_rows",
+            "Rows asked for: images to look at once, targets to climb to, and rows of calls for other methods",
+            "model",
+            "kind",
         )
         self._ended_rows = self._counter(
             "aex_ended_rows", "Rows asked for that ended, by how", "model", "kind", "outcome"
@@ -63,9 +67,9 @@ class Metrics:
         """Everything, as `METRICS_TYPE`."""
         return generate_latest(self._registry)
 
-    def watch(self, engine: Engine, catalogue: Catalogue) -> None:
-        """Say from now on how busy this engine is, and how these models are computed."""
-        self._gauges.engine, self._gauges.catalogue = engine, catalogue
+    def watch(self, engine: Engine, catalogue: Catalogue, kept: KeptResults) -> None:
+        """Say from now on how busy this engine is, how these models are computed, and how much is kept."""
+        self._gauges.engine, self._gauges.catalogue, self._gauges.kept = engine, catalogue, kept
 
     def know_device(self, flops_per_second: float | None) -> None:
         """Learn what the device makes at the most, None where that could not be measured."""
@@ -93,7 +97,8 @@ class Metrics:
         model, made = step.model.name, step.rows - step.failed
         self._step_rows.labels(model, step.kind).observe(step.rows)
         self._step_seconds.labels(model, step.kind).observe(step.seconds)
-        (self._gradients if step.kind == "climb" else self._forwards).labels(model).inc(made)
+        if step.kind != "call":  # what a call computes, it alone knows
+            (self._gradients if step.kind == "climb" else self._forwards).labels(model).inc(made)
         flops = step.model.gradient_flops
         if step.kind == "climb" and made and flops is not None:
             self._gauges.gradient_flops.setdefault(model, Meter()).measured(flops * made, step.seconds)

@@ -9,6 +9,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import MalformedRequest
+from app.web.file_names import NamedFile
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -21,15 +22,6 @@ class Part:
     """One part: its field's name and its bytes."""
 
     name: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class OutgoingPart:
-    """One part to write; `file_name` is of safe characters."""
-
-    file_name: str
-    media_type: str
     content: bytes
 
 
@@ -56,17 +48,17 @@ def read_parts(body: bytes, content_type: str) -> list[Part]:
     return reader.parts
 
 
-def write_parts(parts: Iterable[OutgoingPart]) -> tuple[bytes, str]:
-    """A multipart/form-data body of files, and its content type."""
+def write_parts(files: Iterable[NamedFile]) -> tuple[bytes, str]:
+    """A multipart/form-data body of files, whose names are of safe characters, and its content type."""
     boundary = secrets.token_hex(16)  # too long to occur in a part by chance
     chunks = []
-    for part in parts:
+    for file in files:
         head = (
             f"--{boundary}\r\n"
-            f'Content-Disposition: form-data; name="{part.file_name}"; filename="{part.file_name}"\r\n'
-            f"Content-Type: {part.media_type}\r\n\r\n"
+            f'Content-Disposition: form-data; name="{file.name}"; filename="{file.name}"\r\n'
+            f"Content-Type: {file.media_type}\r\n\r\n"
         )
-        chunks += [head.encode("ascii"), part.content, b"\r\n"]
+        chunks += [head.encode("ascii"), file.content, b"\r\n"]
     chunks.append(f"--{boundary}--\r\n".encode("ascii"))
     return b"".join(chunks), f"multipart/form-data; boundary={boundary}"
 

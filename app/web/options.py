@@ -9,8 +9,11 @@ from app.adversarial.explain import Direction
 from app.errors import OptionError
 from app.service.options import (
     DEFAULT_STEPS,
+    FEWEST_SIZES,
     INCLUDABLE,
     MAX_STEPS,
+    METHOD_NAMES,
+    MOST_SIZES,
     PICTURES,
     TARGET_WORDS,
     ExplainOptions,
@@ -19,7 +22,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import center_and_width, names, number, pixel_level, text, whole
+from app.web.values import center_and_width, names, number, pixel_level, sizes, text, truth, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -130,6 +133,25 @@ EXPLAIN = (
         },
     ),
     Option(
+        "sweep",
+        sizes,
+        f"a number of sizes from {FEWEST_SIZES} to {MOST_SIZES}, or the sizes, rising, such as 0.01,0.02,0.05",
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": FEWEST_SIZES, "maximum": MOST_SIZES},
+                {
+                    "type": "array",
+                    "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                    "minItems": FEWEST_SIZES,
+                    "maxItems": MOST_SIZES,
+                },
+            ],
+            "description": "explain each target at further sizes too: how many, evenly up to twice rho, or the sizes as"
+            " RMS, rising, in text with commas between; include names what to draw of it: sweep (the explained picture"
+            " at each size), film_strip, animation, curve",
+        },
+    ),
+    Option(
         "steps",
         whole,
         f"a whole number from 1 to {MAX_STEPS}",
@@ -161,14 +183,38 @@ EXPLAIN = (
             "description": "pixel level at the end of the heatmap's colour bar; the model's own by default",
         },
     ),
-    _list("include", f"any of {', '.join(INCLUDABLE)}", "pictures to draw, and arrays", PICTURES, INCLUDABLE),
+    _list(
+        "methods",
+        f"any of {', '.join(METHOD_NAMES)}",
+        "the adversarial explanation, which is always made, and other methods whose maps lie beside it, at its RMS",
+        ExplainOptions.methods,
+        METHOD_NAMES,
+    ),
+    _list(
+        "include",
+        f"any of {', '.join(INCLUDABLE)}",
+        "pictures to draw, original (the upload as read) and arrays",
+        PICTURES,
+        INCLUDABLE,
+    ),
     Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
+    Option(
+        "partial",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": False,
+            "description": "whether, after timeout_ms, the answer is the explanation made so far, each target saying"
+            " whether it was cut short and after how many steps, in place of a 504; without a prediction by then it is"
+            " 504 all the same",
+        },
+    ),
 )
 
 NOT_YET: Mapping[str, tuple[object, ...]] = {
     "quality": (False, "false"),
     "margin": (False, "false"),
-    "methods": ("adversarial", ["adversarial"]),
 }
 """Options of later builds, with the values that ask for nothing this build lacks."""
 

@@ -1,17 +1,18 @@
 """The JSON answers, field by field, and how a result becomes one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import picture_name
-from app.web.media_types import PNG
+from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
+from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
 
@@ -93,6 +94,53 @@ class Picture(BaseModel):
     enlarged: int | None = Field(description="whole factor by which a heatmap shows the upload, its bar below the map")
 
 
+class MethodCost(BaseModel):
+    """What one target's map took: passes forward and back, and passes forward alone."""
+
+    gradient_evaluations: int
+    forward_passes: int
+
+
+class AgreementTable(BaseModel):
+    """How far the methods' maps agree, pair by pair, rows and columns in the order of `methods`."""
+
+    methods: list[str]
+    rank_correlation: list[list[float | None]] = Field(description="-1 to 1; null where a map is the same everywhere")
+    ssim: list[list[float | None]] = Field(description="structural similarity, -1 to 1")
+
+
+class Animation(BaseModel):
+    """A film of the explained pictures, the upload first, that starts again at its end."""
+
+    media_type: str
+    width: int = Field(description="pixels; small pictures are enlarged by a whole factor")
+    height: int
+    frames: int = Field(description="as many as the sweep has sizes")
+    seconds: float = Field(description="before it starts again")
+    data: str | None = Field(description="base64; null where the film is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
+class SweepPoint(BaseModel):
+    """The target explained at one size of a sweep, measured as the explanation is."""
+
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; 0 is the upload itself")
+    probability_before: float = Field(description="of the target, for the upload")
+    probability_after: float = Field(description="of the target, for the explained picture of this size")
+    margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
+    margin_after: float | None
+    perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
+    perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool
+    converged: bool
+    goal_met: bool
+    changed_class_to: str | None
+    pictures: dict[str, Picture] = Field(
+        description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
+    )
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -110,11 +158,22 @@ class Explanation(BaseModel):
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
-    steps: int
-    converged: bool = Field(description="the search ended within 5% of rho")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool = Field(description="with partial: the time was over before the search was done")
+    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
-    pictures: dict[str, Picture] = Field(description="heatmap, perturbation, explained: those asked for")
+    methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
+    agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
+    top_after: list[ClassProbability] = Field(
+        description="of the explained picture, as prediction.top is of the upload"
+    )
+    pictures: dict[str, Picture] = Field(
+        description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
+        " METHOD_heatmap of each further method"
+    )
+    sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
+    animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
 class Answer(BaseModel):
@@ -138,9 +197,15 @@ class ExplanationAnswer(Answer):
 
     explanations: list[Explanation]
     timing_ms: dict[str, float] = Field(description=_TIMING)
+    original: Picture | None = Field(
+        description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
+    )
+    kept_until: str | None = Field(
+        description="until when GET of its id gives it again, unless others need the room; null where it is not kept"
     )
 
 
@@ -153,7 +218,12 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
-    return ExplanationAnswer(**_common(result), explanations=explanations, arrays=arrays).model_dump(by_alias=True)
+    original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    kept_until = None if result.kept_until is None else _utc(result.kept_until)
+    answer = ExplanationAnswer(
+        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+    )
+    return answer.model_dump(by_alias=True)
 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
@@ -178,11 +248,14 @@ def prediction_field(prediction: results.Prediction) -> Prediction:
         class_name=best.name,
         class_id=best.class_id,
         probability=best.probability,
-        top=[
-            ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
-            for one in prediction.top
-        ],
+        top=_top(prediction.top),
     )
+
+
+def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
+    return [
+        ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability) for one in classes
+    ]
 
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
@@ -191,9 +264,44 @@ def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[st
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
-    said = {name: getattr(one, name) for name in Explanation.model_fields if name != "pictures"}
-    pictures = {name: _picture(drawn, picture_name(one, name), embed=embed) for name, drawn in one.pictures.items()}
-    return Explanation(**said, pictures=pictures)
+    sweep = []
+    for number, point in enumerate(one.sweep):
+        names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
+        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+    names = {name: picture_name(one, name) for name in one.pictures}
+    return Explanation(
+        **_said(one, Explanation),
+        methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
+        agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
+        top_after=_top(one.top_after),
+        pictures=_pictures(one.pictures, names, embed=embed),
+        sweep=sweep,
+        animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+    )
+
+
+def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
+    """The plain values of an answer's fields."""
+    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
+    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+
+
+def _pictures(
+    drawn: Mapping[str, results.DrawnPicture], file_names: Mapping[str, str], *, embed: bool
+) -> dict[str, Picture]:
+    return {name: _picture(picture, file_names[name], embed=embed) for name, picture in drawn.items()}
+
+
+def _animation(film: AnimatedPicture, file: str, *, embed: bool) -> Animation:
+    return Animation(
+        media_type=WEBP,
+        width=film.width,
+        height=film.height,
+        frames=film.frames,
+        seconds=film.seconds,
+        data=in_base64(film.webp) if embed else None,
+        file=None if embed else file,
+    )
 
 
 def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:

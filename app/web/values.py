@@ -28,6 +28,15 @@ def number(value: object) -> float:
     return float(value)
 
 
+def truth(value: object) -> bool:
+    """True or false, given as such or as a word."""
+    if isinstance(value, str) and value.strip() in ("true", "false"):
+        return value.strip() == "true"
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def text(value: object) -> str:
     """A short text."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
@@ -41,6 +50,13 @@ def names(value: object) -> tuple[str, ...]:
         return tuple(name.strip() for name in value.split(",") if name.strip())
     entries = value if isinstance(value, list) else [value]
     return tuple(text(entry) if isinstance(entry, str) else str(whole(entry)) for entry in entries)
+
+
+def sizes(value: object) -> int | tuple[float, ...]:
+    """How many sizes, or the sizes themselves: a text with a comma is split there, a JSON list taken as it is."""
+    if isinstance(value, str) and "," in value:
+        value = value.split(",")
+    return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
 
 
 def center_and_width(value: object) -> tuple[float, float]:

@@ -45,6 +45,19 @@ def test_explain_writes_pictures_and_the_answer(aex: Aex, tmp_path: Path) -> Non
         assert float(np.sqrt((arrays["perturbation"] ** 2).mean())) == pytest.approx(0.05, rel=0.02)
 
 
+def test_a_sweep_is_written_as_pictures_of_each_size_and_of_them_all(aex: Aex, tmp_path: Path) -> None:
+    status, _, _ = aex("explain", CAT, "--target", "dog", "--sweep", "0.02,0.05,0.1", "--out", tmp_path)
+    assert status == 0
+    (one,) = json.loads((tmp_path / "explanation.json").read_text())["explanations"]
+    assert [point["rho"] for point in one["sweep"]] == [0, 0.02, 0.05, 0.1]
+    rising = [point["probability_after"] for point in one["sweep"]]
+    assert rising == sorted(rising)
+    files = [*one["pictures"].values(), *(point["pictures"]["explained"] for point in one["sweep"]), one["animation"]]
+    named = {file["file"] for file in files}
+    assert named >= {"film_strip-5-dog.png", "curve-5-dog.png", "explained-5-dog-03.png", "animation-5-dog.webp"}
+    assert {path.name for path in tmp_path.iterdir()} == named | {"explanation.json", "sheet.png"}
+
+
 def test_what_explain_wrote_is_predicted_as_it_said(aex: Aex, tmp_path: Path) -> None:
     aex("explain", CAT, "--target", "dog", "--out", tmp_path)
     (one,) = json.loads((tmp_path / "explanation.json").read_text())["explanations"]
@@ -82,6 +95,8 @@ def test_a_missing_file_is_named(aex: Aex) -> None:
     [
         (("--rho", "2"), "rho is 2; it is an RMS pixel size above 0 and at most 1."),
         (("--scale", "big"), "scale is 'big'; it is a pixel level above 0 and at most 1, or auto."),
+        (("--sweep", "some"), "sweep is 'some'; it is a number of sizes, or the sizes, such as 0.01,0.02,0.05."),
+        (("--sweep", "0.2,0.1"), "sweep has 0.1 after 0.2; its sizes must rise from above 0, to at most 1."),
         (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper."),
         (("--target", "unicorn"), "target 'unicorn' is no class of this model"),
         (("--model", "none"), "There is no model none; available: "),

@@ -1,7 +1,6 @@
-"""The README's curl commands, as they stand there, against the real server."""
+"""The curl commands of the README and the documentation, as they stand there, against the real server."""
 
 import re
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -10,24 +9,41 @@ import pytest
 from tests.end_to_end.conftest import ROOT
 
 ADDRESS = "http://localhost:8000"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+# Every call of curl fails where the server answers with an error, and says with which status it was answered.
+CURL = """curl() { command curl --fail-with-body --write-out '%{stderr}status %{http_code}\\n' "$@"; }\n"""
 
 
-def curl_commands() -> list[list[str]]:
-    """Words of each curl command in a fenced block, lines that end in a backslash joined."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line) for line in lines if line.startswith("curl ")]
+def curl_scripts() -> list[str]:
+    """Each fenced block of shell with a curl command in it: its later lines may need its earlier ones."""
+    blocks = [block for file in DOCUMENTS for block in re.findall(r"^```sh\n(.*?)^```", file.read_text(), re.M | re.S)]
+    return [block for block in blocks if curl_calls(block)]
 
 
-@pytest.mark.parametrize("words", curl_commands(), ids=lambda words: words[-1])
-def test_a_curl_command_gets_an_answer(server: str, tmp_path: Path, words: list[str]) -> None:
+def curl_calls(script: str) -> int:
+    return len(re.findall(r"(?:^|[(|;] *)curl ", script, re.MULTILINE))
+
+
+@pytest.mark.parametrize("script", curl_scripts(), ids=lambda script: script.split("\n")[-2][-60:])
+def test_the_curl_commands_of_a_block_get_their_answers(server: str, tmp_path: Path, script: str) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    asked = [word.replace(ADDRESS, server) for word in words]
-    done = subprocess.run([*asked, "--fail-with-body"], cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout
-    written = [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
-    assert sum(map(len, [done.stdout, *written])) > 200
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", CURL + script.replace(ADDRESS, server)],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        text=True,
+        errors="replace",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    statuses = re.findall(r"^status (\d+)$", done.stderr, re.MULTILINE)
+    assert len(statuses) == curl_calls(script)
+    assert set(statuses) <= {"200", "204"}
+    written = [file.stat().st_size for file in tmp_path.iterdir() if file.is_file()]
+    assert all(size > 200 for size in written)
+    assert len(done.stdout) + sum(written) > 200
 
 
 def test_there_are_curl_commands_to_try() -> None:
-    assert len(curl_commands()) >= 4
+    assert sum(map(curl_calls, curl_scripts())) >= 10

@@ -1,9 +1,12 @@
 """Networks that work in no time, and steps that count, wait or fail on purpose."""
 
+import itertools
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -67,10 +70,17 @@ def rows_of(label: list[int], steps: list[int], *, momentum: float = 0.0, encour
     return replace(rows, size_rms=rows.size_rms.double(), steps=torch.tensor(steps))
 
 
-def ask(seed: int, rows: Rows, *, follow_rule: StopRule = while_below_size, leave_rule: StopRule | None = None) -> Ask:
+def ask(
+    seed: int,
+    rows: Rows,
+    *,
+    follow_rule: StopRule = while_below_size,
+    leave_rule: StopRule | None = None,
+    cut_at_deadline: bool = False,
+) -> Ask:
     """Random images to climb the cross entropy from."""
     aims = Aims.alike(rows.label, margin=False, classes=CLASSES)
-    return Ask(random_images(seed, len(rows)), rows, aims, follow_rule, leave_rule)
+    return Ask(random_images(seed, len(rows)), rows, aims, follow_rule, leave_rule, cut_at_deadline)
 
 
 def alone(network: nn.Module, asked: Ask) -> tuple[LoopResult, Tensor]:
@@ -127,6 +137,27 @@ class Desk:
             if not len(self.runner):
                 return
             self.runner.step()
+
+
+class LateToken(WorkToken):
+    """A token whose time is over when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(3600.0)
+
+    def be_late(self) -> None:
+        self._deadline = time.monotonic()
+
+    def be_late_in(self, gradient: int, model: DeviceModel, patch: pytest.MonkeyPatch) -> None:
+        """Be late while the model computes gradients for the so-manieth time from now."""
+        original, made = model.step.logits_and_gradient, itertools.count(1)
+
+        def logits_and_gradient(images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
+            if next(made) == gradient:
+                self.be_late()
+            return original(images, aims)
+
+        patch.setattr(model.step, "logits_and_gradient", logits_and_gradient)
 
 
 class Gate:

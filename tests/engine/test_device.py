@@ -19,7 +19,7 @@ from app.engine.token import WorkToken
 from app.errors import AexError, Cancelled, DeadlineExceeded, EngineFull
 from tests.adversarial.tiny import random_images
 from tests.engine.listening import Heard
-from tests.engine.small import SOON_SECONDS, Gate, Small, alone, ask, rows_of, small
+from tests.engine.small import SOON_SECONDS, Gate, LateToken, Small, alone, ask, rows_of, small
 
 
 @pytest.fixture
@@ -41,9 +41,11 @@ def look(engine: Engine, on: Small, token: WorkToken | None = None, seed: int = 
         return place.look(random_images(seed, 1), token or WorkToken())
 
 
-def climb(engine: Engine, on: Small, token: WorkToken | None = None, seed: int = 1, steps: int = 5) -> Climbed:
+def climb(
+    engine: Engine, on: Small, token: WorkToken | None = None, seed: int = 1, steps: int = 5, *, cut: bool = False
+) -> Climbed:
     with engine.place(on.model, rows=2, steps=steps) as place:
-        return place.climb(ask(seed, rows_of([0, 1], [steps, steps])), token or WorkToken())
+        return place.climb(ask(seed, rows_of([0, 1], [steps, steps]), cut_at_deadline=cut), token or WorkToken())
 
 
 def wait_for_places(engine: Engine, taken: int) -> None:
@@ -180,6 +182,37 @@ def test_who_leaves_frees_its_rows_within_one_step(engine: Engine, callers: Thre
     assert len(on.step.climbs) == made
 
 
+def test_rows_cut_at_their_deadline_come_back_with_what_they_have(engine: Engine) -> None:
+    token = LateToken()
+
+    def be_late_in_the_third_step(images: Tensor) -> None:
+        del images
+        if len(on.step.climbs) == 2:
+            token.be_late()
+
+    on = small(before=be_late_in_the_third_step)
+    climbed = climb(engine, on, token, steps=1_000_000, cut=True)
+    assert climbed.steps_made.tolist() == [3, 3]
+    assert climbed.cut_short.all()
+    assert climb(engine, on, token, steps=1_000_000, cut=True).steps_made.tolist() == [0, 0]
+
+
+def test_who_waits_past_its_deadline_for_what_there_is_leaves_at_once_when_cancelled(
+    engine: Engine, callers: ThreadPoolExecutor
+) -> None:
+    token = WorkToken(0.0)
+    with Gate() as gate:
+        busy = callers.submit(look, engine, small(before=gate))
+        assert gate.reached.wait(SOON_SECONDS)
+        asked = callers.submit(partial(climb, engine, small(), token, cut=True))
+        wait_for_places(engine, 2)
+        token.cancel()
+        with pytest.raises(Cancelled):
+            asked.result(SOON_SECONDS)
+        assert not busy.done()
+    busy.result(SOON_SECONDS)
+
+
 def test_an_error_stays_with_its_own_request(engine: Engine) -> None:
     def fail(_: Tensor) -> None:
         raise ZeroDivisionError("mine")
@@ -230,7 +263,7 @@ def test_a_closed_engine_takes_no_work_and_closes_again(engine: Engine) -> None:
 
 
 def test_under_load_every_request_is_answered_and_every_answer_is_right(callers: ThreadPoolExecutor) -> None:
-    """Predictions among explanations on two good models and one of NaN; some clients vanish, some are late."""
+    """Predictions among explanations on two good models and one of NaN; some vanish, are late, or are cut short."""
     heard = Heard()
     engine = Engine(EngineLimits(places=16, max_step_rows=6, max_wait_seconds=1e9), heard)
     good, poisoned = [small(1), small(2)], small(3)
@@ -245,7 +278,7 @@ def test_under_load_every_request_is_answered_and_every_answer_is_right(callers:
     def request(number: int) -> str:
         chance = random.Random(number)
         on, seed, token = chance.choice(good), chance.randrange(3), WorkToken()
-        kind = chance.choice(["look", "look", "look", "climb", "poison", "vanish", "late"])
+        kind = chance.choice(["look", "look", "look", "climb", "poison", "vanish", "late", "cut"])
         if kind == "look":
             torch.testing.assert_close(look(engine, on, seed=seed), expected[on, seed][0])
         elif kind == "climb":
@@ -253,6 +286,9 @@ def test_under_load_every_request_is_answered_and_every_answer_is_right(callers:
             torch.testing.assert_close(climbed.looped.perturbation, expected[on, seed][1].perturbation)
         elif kind == "poison":
             assert climb(engine, poisoned).looped.non_finite_step.tolist() == [0, 0]
+        elif kind == "cut":
+            token = WorkToken(chance.uniform(0.0, 0.02))
+            assert climb(engine, on, token, steps=1_000_000, cut=True).cut_short.all()
         else:
             token = WorkToken(chance.uniform(0.0, 0.02) if kind == "late" else None)
             if kind == "vanish":
@@ -267,13 +303,14 @@ def test_under_load_every_request_is_answered_and_every_answer_is_right(callers:
     for answer in answers:
         outcomes[answer.result(4 * SOON_SECONDS)] += 1
     assert outcomes.total() == 150
-    assert set(outcomes) == {"look", "climb", "poison", "vanish: Cancelled", "late: DeadlineExceeded"}
+    assert set(outcomes) == {"look", "climb", "poison", "vanish: Cancelled", "late: DeadlineExceeded", "cut"}
     assert engine.places_taken == 0
     engine.close()
     assert not engine._runner._batches
     assert not len(engine._runner)
     assert heard.ended_rows == heard.asked_rows
     assert heard.outcomes["not_finite"] == 2 * outcomes["poison"]
+    assert heard.outcomes["cut_short"] == 2 * outcomes["cut"]
     assert heard.outcomes["done"] == outcomes["look"] + 2 * outcomes["climb"]
     assert heard.places["cancelled"] == outcomes["vanish: Cancelled"]
     assert heard.places["deadline"] == outcomes["late: DeadlineExceeded"]

@@ -2,20 +2,26 @@
 
 import gc
 import weakref
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from app.adversarial.explain import probability_of
 from app.adversarial.rows import Rows
 from app.adversarial.stop_rules import while_better_than_random, while_class_stands
-from app.engine.jobs import Progress
+from app.engine.jobs import Ask, ClimbJob, Progress
 from app.engine.runner import GROW_AFTER_STEPS
 from app.engine.token import WorkToken
 from app.errors import Cancelled, EngineFull
 from tests.adversarial.tiny import random_images
-from tests.engine.small import Desk, alone, ask, require_as_alone, rows_of, small
+from tests.engine.listening import Heard
+from tests.engine.small import CLASSES, Desk, LateToken, alone, ask, require_as_alone, rows_of, small
+from tests.reference import follow_below, plain_cross_entropy, plain_loop, plain_projected
 
 
 def refuse_white(images: Tensor) -> None:
@@ -172,6 +178,145 @@ def test_who_is_cancelled_leaves_before_the_next_step() -> None:
         gone.wait()
     require_as_alone(stays, on.network)
     assert on.step.climbs == [4, 4, 1, 1, 1]
+
+
+def stopped_after(network: nn.Module, asked: Ask, row: int, steps: int) -> Tensor:
+    """The slow loop's perturbation of one row after so many of its steps."""
+    mine = asked.rows[row : row + 1]
+    options: dict[str, Any] = {
+        "score": plain_cross_entropy(int(mine.label)),
+        "encourage": bool(mine.encourage),
+        "size_rms": float(mine.size_rms),
+        "steps": int(mine.steps),
+        "overshoot": float(mine.overshoot),
+        "momentum": float(mine.momentum),
+    }
+    if bool(mine.projected):
+        return plain_projected(network, asked.images[row], **options)[steps]
+    return plain_loop(network, asked.images[row], follow=follow_below(float(mine.size_rms)), **options)[steps]
+
+
+def require_cut(job: ClimbJob, network: nn.Module, steps: list[int]) -> None:
+    """A job that ended has its rows where the slow loop is after so many of their steps, and says which were cut."""
+    job.wait()
+    climbed, asked = job.result(), job.ask
+    assert climbed.steps_made.tolist() == steps
+    assert climbed.cut_short.tolist() == [
+        made < most for made, most in zip(steps, asked.rows.steps.tolist(), strict=True)
+    ]
+    for row, made in enumerate(steps):
+        expected = stopped_after(network, asked, row, made)
+        torch.testing.assert_close(climbed.looped.perturbation[row], expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(climbed.at_start, network(asked.images))
+    torch.testing.assert_close(climbed.at_end, network(asked.images + climbed.looped.perturbation))
+
+
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize("cut_after", [0, 1, 4])
+def test_a_row_cut_short_is_where_the_loop_is_after_as_many_steps(projected: bool, cut_after: int) -> None:
+    desk, on, token = Desk(), small(), LateToken()
+    rows = replace(rows_of([0, 1, 2], [9, 2, 30], momentum=0.3), projected=torch.full((3,), projected))
+    beside = desk.climb(on, ask(2, rows_of([3], [7])))
+    job = desk.climb(on, ask(1, rows, cut_at_deadline=True), token)
+    desk.run(cut_after + (cut_after > 2))  # a look at the end of the row of two steps lies between
+    token.be_late()
+    desk.run()
+    require_cut(job, on.network, [cut_after, min(2, cut_after), cut_after])
+    require_as_alone(beside, on.network)
+
+
+def test_rows_cut_short_are_looked_at_once_and_take_no_further_step() -> None:
+    desk, on, token = Desk(), small(), LateToken()
+    desk.climb(on, ask(1, rows_of([0, 1], [50, 50]), cut_at_deadline=True), token)
+    desk.run(3)
+    token.be_late()
+    desk.run()
+    assert (on.step.climbs, on.step.looks) == ([2, 2, 2], [2])
+
+
+def test_a_deadline_that_finds_every_row_done_cuts_none() -> None:
+    desk, on, token = Desk(), small(), LateToken()
+    job = desk.climb(on, ask(1, rows_of([0, 1], [2, 2]), cut_at_deadline=True), token)
+    desk.run(2)
+    token.be_late()
+    desk.run()
+    assert not job.result().cut_short.any()
+    require_as_alone(job, on.network)
+
+
+def test_progress_of_a_row_cut_short_ends_where_it_was_cut() -> None:
+    desk, on, token = Desk(), small(), LateToken()
+    told: list[tuple[int, int]] = []
+    asked = ask(1, rows_of([2], [50]), cut_at_deadline=True)
+    desk.climb(on, asked, token, lambda progress: told.append((progress.step, progress.steps)))
+    desk.run(3)
+    token.be_late()
+    desk.run()
+    assert told == [(0, 50), (1, 50), (2, 50), (3, 50)]
+
+
+def test_a_row_that_is_not_finite_where_it_was_cut_says_so() -> None:
+    heard, on, token = Heard(), small(), LateToken()
+    desk = Desk(listener=heard)
+    job = desk.climb(on, ask(1, rows_of([2], [50]), cut_at_deadline=True), token)
+    desk.run(3)
+    next(iter(on.network.parameters())).fill_(torch.nan)
+    token.be_late()
+    desk.run()
+    assert not job.result().at_end.isfinite().any()
+    assert heard.outcomes == {"not_finite": 1}
+
+
+def test_one_cancelled_after_it_was_cut_short_leaves_at_once() -> None:
+    desk, on, token = Desk(max_step_rows=1), small(), LateToken()
+    job = desk.climb(on, ask(1, rows_of([0, 1, 2], [50] * 3), cut_at_deadline=True), token)
+    desk.run(2)
+    token.be_late()
+    desk.run(1)
+    token.cancel()
+    desk.run()
+    with pytest.raises(Cancelled):
+        job.wait()
+    assert on.step.looks == [1]
+
+
+whims = st.tuples(
+    st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(1, 9)), min_size=1, max_size=4),  # label, steps
+    st.integers(0, 12),  # the step before which it comes
+    st.one_of(st.none(), st.integers(0, 25)),  # the step before which its time is over
+    st.booleans(),  # cut at its deadline, or ended by it
+)
+
+
+@given(asked=st.lists(whims, min_size=1, max_size=5), max_step_rows=st.integers(1, 6))
+@settings(max_examples=20, deadline=None)
+def test_whoever_is_late_every_row_ends_once_and_is_where_the_loop_is_by_then(
+    asked: list[tuple[list[tuple[int, int]], int, int | None, bool]], max_step_rows: int
+) -> None:
+    heard = Heard()
+    desk, on = Desk(max_step_rows=max_step_rows, listener=heard), small()
+    jobs: dict[int, ClimbJob] = {}
+    tokens = [LateToken() for _ in asked]
+    for at in range(30):
+        for number, (rows, comes, late, cut) in enumerate(asked):
+            if at == comes:
+                of = rows_of([label for label, _ in rows], [steps for _, steps in rows])
+                jobs[number] = desk.climb(on, ask(number, of, cut_at_deadline=cut), tokens[number])
+            if at == late:
+                tokens[number].be_late()
+        desk.run(1)
+    desk.run()
+    assert heard.ended_rows == heard.asked_rows
+    cut_short, ended = 0, 0
+    for number, job in jobs.items():
+        if job.ask.cut_at_deadline or asked[number][2] is None:
+            require_cut(job, on.network, job.result().steps_made.tolist())
+            cut_short += int(job.result().cut_short.sum())
+        else:
+            ended += job.unfinished
+    assert heard.outcomes["cut_short"] == cut_short
+    assert heard.outcomes["deadline"] == ended
+    assert not desk.runner._batches
 
 
 def test_a_row_leaves_early_by_its_own_rule() -> None:

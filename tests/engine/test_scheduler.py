@@ -38,6 +38,13 @@ class Fake:
             del self.left[name]
             self.scheduler.remove(name)
 
+    def cut(self, owner: str, model: str = "m") -> None:
+        """End the climbs of an owner, with a look at each of its rows."""
+        for name in [name for name in self.left if name[0] == owner]:
+            self.left[name] = 1
+            self.scheduler.remove(name)
+            self.scheduler.add(name, owner=owner, kind="look", model=model, cost=1.0)
+
     def step(self) -> Step[Name, str] | None:
         step = self.scheduler.next_step(lambda _: self.most_rows)
         if step is not None:
@@ -114,6 +121,27 @@ def test_looks_overtake_climbs_but_for_one_after_several() -> None:
     fake.run()
     kinds = "".join(step.kind[0] for step in fake.steps)
     assert kinds == "llllcllllcllc"
+
+
+@given(
+    rows=st.lists(st.integers(1, 9), min_size=2, max_size=6), most_rows=st.integers(1, 7), cut_after=st.integers(0, 20)
+)
+@settings(max_examples=50, deadline=None)
+def test_rows_cut_short_are_looked_at_once_and_no_neighbour_waits_longer_than_that(
+    rows: list[int], most_rows: int, cut_after: int
+) -> None:
+    fake = Fake(most_rows)
+    names = [fake.ask(str(number), rows=count, passes=12) for number, count in enumerate(rows)]
+    fake.run(cut_after)
+    unfinished = set(fake.left) & set(names[0])
+    before = Counter(fake.made)
+    fake.cut("0")
+    fake.run()
+    assert Counter({name: fake.made[name] - before[name] for name in unfinished}) == Counter(unfinished)
+    assert all(fake.made[name] == 12 for name in fake.made if name[0] != "0")
+    looks = [at for at, step in enumerate(fake.steps) if step.kind == "look"]
+    assert len(looks) == -(-len(unfinished) // most_rows)
+    assert all(at - cut_after <= number + number // LOOKS_IN_A_ROW for number, at in enumerate(looks))
 
 
 def test_a_step_is_of_one_model() -> None:

@@ -50,6 +50,10 @@ def late(desk: Desk) -> None:
     desk.climb(small(), ask(1, rows_of([0, 1, 2], [5, 5, 5])), WorkToken(0.0))
 
 
+def cut_short(desk: Desk) -> None:
+    desk.climb(small(), ask(1, rows_of([0, 1, 2], [5, 5, 5]), cut_at_deadline=True), WorkToken(0.0))
+
+
 def not_finite(desk: Desk) -> None:
     asked = ask(1, rows_of([0, 1, 2], [5, 5, 5]))
     asked.images.fill_(torch.nan)
@@ -78,6 +82,7 @@ def closing(desk: Desk) -> None:
     [
         (cancelled, "cancelled"),
         (late, "deadline"),
+        (cut_short, "cut_short"),
         (not_finite, "not_finite"),
         (looked_at_nan, "not_finite"),
         (failed, "failed"),

@@ -51,3 +51,25 @@ def test_a_call_is_made_at_once_where_the_token_was_cancelled_before() -> None:
     token.cancel()
     with token.calling_when_cancelled(lambda: calls.append(1)):
         assert calls == [1]
+
+
+def test_without_its_deadline_a_token_goes_on_where_its_time_is_over() -> None:
+    late = WorkToken(0.0)
+    late.without_deadline().check()
+    assert late.without_deadline().remaining_seconds() is None
+    with pytest.raises(DeadlineExceeded):
+        late.check()
+
+
+@pytest.mark.parametrize("cancelled_before", [True, False])
+def test_without_its_deadline_a_token_is_cancelled_with_the_one_it_was_made_from(cancelled_before: bool) -> None:
+    token, calls = WorkToken(60), list[int]()
+    if cancelled_before:
+        token.cancel("mine")
+    other = token.without_deadline()
+    with other.calling_when_cancelled(lambda: calls.append(1)):
+        if not cancelled_before:
+            token.cancel("mine")
+    assert calls == [1]
+    with pytest.raises(Cancelled, match="mine"):
+        other.check()

@@ -20,7 +20,17 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"overlay": "x"}, "overlay 'x' is not offered"),
     ({"scale": 0.0}, "scale is 0; it is a pixel level above 0 and at most 1, or auto"),
     ({"scale": float("nan")}, "scale is nan"),
-    ({"include": ("heatmap", "sweep")}, "include 'sweep' is not offered"),
+    ({"include": ("heatmap", "film")}, "include 'film' is not offered"),
+    ({"include": ("heatmap", "curve")}, "include names curve, but there is no sweep; give one, such as sweep=8."),
+    ({"sweep": 1}, "sweep is 1; it must be a number of sizes, from 2 to 32."),
+    ({"sweep": 33}, "sweep is 33; it must be a number of sizes, from 2 to 32."),
+    ({"sweep": (0.1,)}, "sweep has 1 sizes; it must have 2 to 32."),
+    ({"sweep": (0.1,) * 33}, "sweep has 33 sizes; it must have 2 to 32."),
+    ({"sweep": (0.1, 0.05)}, "sweep has 0.05 after 0.1; its sizes must rise from above 0, to at most 1."),
+    ({"sweep": (0.1, 0.1)}, "sweep has 0.1 after 0.1; its sizes must rise"),
+    ({"sweep": (0.0, 0.1)}, "sweep has 0 after 0; its sizes must rise from above 0"),
+    ({"sweep": (0.1, 1.5)}, "sweep has 1.5 after 0.1; its sizes must rise from above 0, to at most 1."),
+    ({"sweep": (0.1, float("nan"))}, "sweep has nan after 0.1"),
     ({"include": ()}, "include is empty"),
     ({"top_k": -1}, "top_k is -1"),
     ({"timeout_ms": 0}, "timeout_ms is 0; it must be milliseconds"),
@@ -40,5 +50,6 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (options.direction, options.method, options.steps, options.rho) == ("encourage", "fast", None, None)
     assert [replace(options, method=method).most_steps for method in get_args(Method)] == [8, 35]
     assert replace(options, steps=3).most_steps == 3
+    assert not options.partial
     assert options.include == ("heatmap", "perturbation", "explained")
     assert PredictOptions().top_k == 5

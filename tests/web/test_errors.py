@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from app.engine.token import WorkToken
+from app.web import parts
 from app.web.middleware import REQUEST_ID
 from app.web.problems import KINDS, TABLE
 from tests.images.files import png
-from tests.web.serving import MAX_UPLOAD_BYTES, Served, picture
+from tests.web.serving import CLASSES, MAX_UPLOAD_BYTES, Served, picture
 
 IMAGE = picture()
 BASE64 = base64.b64encode(IMAGE).decode()
@@ -56,6 +58,9 @@ CASES = [
     Case(404, "unknown-model", "There is no model nobody", method="GET", path="/v1/models/nobody"),
     Case(404, "unknown-model", "There is no model nobody", method="GET", path="/v1/models/nobody/card"),
     Case(404, "unknown-explanation", "No explanation of this id", method="DELETE", path=f"{EXPLAIN}/01JDB6K2N8Q0"),
+    Case(404, "unknown-explanation", "No explanation of this id", method="GET", path=f"{EXPLAIN}/01JDB6K2N8Q0"),
+    Case(404, "unknown-explanation", "No explanation", method="GET", path=f"{EXPLAIN}/01JDB6K2N8Q0/heatmap/cat.png"),
+    Case(404, "unknown-explanation", "No explanation", method="GET", path=f"{EXPLAIN}/01JDB6K2N8Q0/image.png"),
     Case(404, "no-such-resource", "/docs", method="DELETE", path=f"{EXPLAIN}/"),
     Case(404, "no-such-resource", "/docs", path="/v2/explanations"),
     Case(404, "no-such-resource", "/docs", method="GET", path="/v1/models/"),
@@ -94,7 +99,8 @@ OPTIONS = [
     ("overlay=x", "original, grayscale, none"),
     ("color_map=nosuchmap", "color_map"),
     ("scale=0", "scale is 0"),
-    ("include=sweep", "heatmap, perturbation, explained, arrays"),
+    ("include=sweep", "there is no sweep; give one, such as sweep=8"),
+    ("include=film", "heatmap, perturbation, explained"),
     ("include=", "include is empty"),
     ("top_k=-1", "top_k is -1"),
     ("seed=x", "seed is 'x'"),
@@ -102,7 +108,7 @@ OPTIONS = [
     ("timeout_ms=60001", "at most 60000 here"),
     ("against=all", "against 'all' is no class of this model"),
     ("targets=dog&against=dog", "dog cannot be contrasted with itself"),
-    ("methods=gradcam", "methods is not offered by this build"),
+    ("methods=lime", "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
     ("quality=true", "quality is not offered by this build"),
     ("margin=1", "margin is not offered by this build"),
     ("target=dog", "did you mean targets?"),
@@ -110,11 +116,11 @@ OPTIONS = [
 ]
 
 
-def check(answer: httpx.Response, status: int, slug: str, detail: str) -> None:
+def check(answer: httpx.Response, status: int, slug: str, detail: str, *more: str) -> None:
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (status, f"/problems/{slug}"), problem
     assert answer.headers["content-type"] == "application/problem+json"
-    assert list(problem) == ["type", "title", "status", "detail", "instance"]
+    assert list(problem) == ["type", "title", "status", "detail", "instance", *more]
     assert detail in problem["detail"]
     assert problem["detail"].endswith((".", "?"))
     assert problem["status"] == status
@@ -147,9 +153,24 @@ def test_more_targets_than_a_request_may_have(served: Served) -> None:
     assert len(answer.raise_for_status().json()["explanations"]) == 3
 
 
-def test_a_deadline_that_passes_is_504(client: httpx.Client) -> None:
-    path = f"{EXPLAIN}?model=slow&steps=1000&targets=all&timeout_ms=200"
-    check(client.post(path, content=IMAGE, headers=RAW), 504, "deadline-exceeded", "within 200 ms")
+def test_a_deadline_that_passes_is_504_and_says_how_far_it_came(client: httpx.Client) -> None:
+    path = f"{EXPLAIN}?model=slow&method=paper&steps=1000&targets=all&timeout_ms=800"
+    answer = client.post(path, content=IMAGE, headers=RAW)
+    check(answer, 504, "deadline-exceeded", "within 800 ms", "reached")
+    assert "a longer timeout_ms. With partial=true the answer is what was found" in answer.json()["detail"]
+    reached = answer.json()["reached"]
+    assert [(one["target"], one["target_id"], one["steps"]) for one in reached] == [
+        (name, number, 1000) for number, name in enumerate(CLASSES)
+    ]
+    assert all(0 <= one["step"] < 1000 and 0 < one["probability"] < 1 for one in reached)
+
+
+@pytest.mark.parametrize("path", [EXPLAIN, PREDICT])
+def test_a_deadline_before_any_target_was_chosen_is_504(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(parts, "WorkToken", lambda _: WorkToken(0.0))
+    check(client.post(path, content=IMAGE, headers=RAW), 504, "deadline-exceeded", "a longer timeout_ms.")
 
 
 def test_half_a_surrogate_pair_is_a_sentence_too(client: httpx.Client) -> None:

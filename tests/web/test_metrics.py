@@ -1,5 +1,6 @@
 """GET /metrics: each number counted by hand."""
 
+import base64
 from pathlib import Path
 
 import httpx
@@ -8,11 +9,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
 from tests.web.numbers import Numbers, read_numbers
-from tests.web.serving import PLACES, Served, picture, serving_app, small_settings, wait_until
-from tests.web.test_server import asking
+from tests.web.serving import PLACES, Served, asking, picture, serving_app, small_settings, wait_until
 
 IMAGE = picture()
-UNITS = ("requests", "seconds", "places", "jobs", "rows", "info", "ratio", "evaluations", "passes", "per_second")
+UNITS = (
+    "requests",
+    "results",
+    "bytes",
+    "seconds",
+    "places",
+    "jobs",
+    "rows",
+    "info",
+    "ratio",
+    "evaluations",
+    "passes",
+    "per_second",
+)
 
 
 @pytest.fixture
@@ -95,6 +108,19 @@ def test_each_models_back_end_and_share_of_the_machine_are_known(client: httpx.C
     assert numbers.total("aex_model_step_info", model="tiny", backend="eager") == 1
     assert numbers["aex_device_flops_per_second"] > 1e6
     assert numbers.total("aex_gradient_flops_ratio", model="tiny") > 0
+
+
+def test_what_is_kept_is_counted_with_its_memory(client: httpx.Client, before: Numbers) -> None:
+    options = {"steps": "2", "include": "arrays", "targets": "dog"}
+    answer = client.post("/v1/explanations", files={"image": IMAGE}, data=options).raise_for_status().json()
+    arrays = len(base64.b64decode(answer["arrays"]))
+    since = read_numbers(client).since(before)
+    assert since["aex_kept_results"] == 1
+    assert 0 < since["aex_kept_bytes"] - arrays - len(IMAGE) < 10_000
+    client.delete(f"/v1/explanations/{answer['id']}").raise_for_status()
+    since = read_numbers(client).since(before)
+    assert (since["aex_kept_results"], since["aex_kept_bytes"]) == (0, 0)
+    assert since.total("aex_gone_results_total", why="deleted") == since["aex_gone_results_total"] == 1
 
 
 def test_two_applications_count_apart(served: Served, models_dir: Path) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import MalformedRequest
-from app.web.multipart import MAX_PARTS, OutgoingPart, Part, read_parts, write_parts
+from app.web.file_names import NamedFile
+from app.web.multipart import MAX_PARTS, Part, read_parts, write_parts
 
 CONTENT_TYPE = "multipart/form-data; boundary=b"
 BODY = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n\x00\r\n\xff\r\n--b--\r\n'
@@ -19,9 +20,9 @@ def test_a_part_is_read_byte_for_byte() -> None:
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
 def test_what_is_written_is_read_again(contents: list[bytes]) -> None:
-    outgoing = [OutgoingPart(f"part-{i}.png", "image/png", content) for i, content in enumerate(contents)]
+    outgoing = [NamedFile(f"part-{i}.png", "image/png", content) for i, content in enumerate(contents)]
     body, content_type = write_parts(outgoing)
-    assert read_parts(body, content_type) == [Part(part.file_name, part.content) for part in outgoing]
+    assert read_parts(body, content_type) == [Part(file.name, file.content) for file in outgoing]
 
 
 @pytest.mark.parametrize(

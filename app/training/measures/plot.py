@@ -1,9 +1,7 @@
-"""Accuracy against the size of the attack, and against robustness. Drawn without pyplot."""
+"""Accuracy against the size of the attack, and against robustness."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +10,14 @@ import torch
 from torch import Tensor
 
 from app.errors import DataError
+from app.images.plot import COLORS, plot_png
 from app.training.measures.areas import SmallestChanges, worst_found
 from app.training.measures.estimates import Estimate
 from app.training.measures.fixed_sizes import RobustAccuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-MATPLOTLIB_INSTALLED = find_spec("matplotlib") is not None
-
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe & Ito's, apart for the colour-blind
-_DOTS_PER_INCH = 150
 _HEADROOM = 1.15  # of the axis beyond the last size of interest
 
 
@@ -57,10 +51,13 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
         per_rms: L2 of an RMS of 1.
 
     Raises:
-        DataError: matplotlib is not installed, or the file cannot be written.
+        DataError: the file cannot be written.
     """
-    figure, axes = _figure()
-    for curve, color in zip(curves, _COLORS, strict=False):
+    _write(file, lambda axes: _draw_accuracy(axes, curves, classes, per_rms))
+
+
+def _draw_accuracy(axes: "Axes", curves: Sequence[Curve], classes: int, per_rms: float) -> None:
+    for curve, color in zip(curves, COLORS, strict=False):
         _draw_curve(axes, curve, color, chance=1 / classes, shaded=curve is curves[0])
     axes.axhline(1 / classes, color="0.5", linewidth=0.8, linestyle=":", label=f"chance, 1/{classes}")
     axes.set(xlim=(0, _last_size(curves)), ylim=(0, 1), xlabel="size of the change, RMS of [0, 1]", ylabel="accuracy")
@@ -69,7 +66,6 @@ def draw_accuracy(file: Path, curves: Sequence[Curve], *, classes: int, per_rms:
     )
     above.set_xlabel("L2")
     axes.legend(fontsize="small", frameon=False)
-    _save(figure, file)
 
 
 @dataclass(frozen=True)
@@ -85,19 +81,21 @@ def draw_trade_off(file: Path, networks: Sequence[TradeOff]) -> None:
     """Write a PNG of accuracy against worst-case ARA, one point with its intervals for each network.
 
     Raises:
-        DataError: matplotlib is not installed, or the file cannot be written.
+        DataError: the file cannot be written.
     """
-    figure, axes = _figure()
+    _write(file, lambda axes: _draw_trade_off(axes, networks))
+
+
+def _draw_trade_off(axes: "Axes", networks: Sequence[TradeOff]) -> None:
     for one in networks:
         x, y = one.worst_case_ara, one.accuracy
         reach = ([[x.value - x.low], [x.high - x.value]], [[y.value - y.low], [y.high - y.value]])
-        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], fmt="o", capsize=3, color=_COLORS[0])
+        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], fmt="o", capsize=3, color=COLORS[0])
         axes.annotate(one.name, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="small")
     axes.set(xlabel="worst-case ARA, RMS of [0, 1]", ylabel="accuracy on clean images")
     axes.set_xlim(left=0)
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
-    _save(figure, file)
 
 
 def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> bytes:
@@ -105,38 +103,24 @@ def training_curve(held_out: Sequence[tuple[float, Mapping[str, float]]]) -> byt
 
     Args:
         held_out: (seconds of training, scores by name), in the order of time; each score is drawn as a line.
-
-    Raises:
-        DataError: matplotlib is not installed.
     """
-    figure, axes = _figure()
+    return plot_png(lambda axes: _draw_training(axes, held_out))
+
+
+def _draw_training(axes: "Axes", held_out: Sequence[tuple[float, Mapping[str, float]]]) -> None:
     hours = [seconds / 3600 for seconds, _ in held_out]
-    for name, color in zip(held_out[-1][1] if held_out else (), _COLORS, strict=False):
+    for name, color in zip(held_out[-1][1] if held_out else (), COLORS, strict=False):
         shares = [scores[name] for _, scores in held_out]
         axes.plot(hours, shares, marker="o", color=color, label=name.replace("_", " "))
     axes.set(xlabel="hours of training", ylabel="share of held-out images", ylim=(0, 1))
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", frameon=False)
-    png = io.BytesIO()
-    figure.savefig(png, dpi=_DOTS_PER_INCH, format="png")
-    return png.getvalue()
 
 
-def _figure() -> "tuple[Figure, Axes]":
+def _write(file: Path, draw: Callable[["Axes"], None]) -> None:
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra: training only)
-        from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
-    except ImportError:
-        raise DataError("A plot needs matplotlib: pip install 'adversarial-explanations[train]'.") from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
-def _save(figure: "Figure", file: Path) -> None:
-    try:
-        figure.savefig(file, dpi=_DOTS_PER_INCH, format="png")
+        file.write_bytes(plot_png(draw))
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}.") from error
 

@@ -1,4 +1,4 @@
-"""POST /v1/explanations, and DELETE of one that is worked on."""
+"""POST /v1/explanations."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_res
 from app.web.events import EVENTS_DESCRIPTION
 from app.web.media_types import EVENTS, FORM, PNG, ZIP
 from app.web.negotiation import negotiate
-from app.web.openapi import IMAGE_PROBLEMS, problems, request_description
+from app.web.openapi import IMAGE_PROBLEMS, request_description
 from app.web.options import EXPLAIN, explain_options
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
@@ -24,6 +24,18 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "direction": "discourage",
     },
     "why it was not read as the runner-up": {"targets": ["runner_up"], "against": "predicted"},
+    "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
+    "how it grows with the size of the change: numbers, a film strip, a film and a curve": {
+        "targets": ["predicted"],
+        "sweep": 2,
+        "include": ["film_strip", "animation", "curve", "sweep"],
+    },
+    "at sizes of one's own, in numbers alone": {
+        "targets": ["runner_up"],
+        "sweep": [0.01, 0.05],
+        "rho": 0.05,
+        "include": ["heatmap"],
+    },
     "a class by its id, heatmap alone, with arrays": {
         "targets": [0],
         "rho": 0.05,
@@ -67,14 +79,3 @@ async def explain(request: Request, parts: PartsHere) -> Response:
         token,
         lambda: explanation_response(parts.explainer.explain(asked.image, options, token), media_type),
     )
-
-
-@router.delete(
-    "/v1/explanations/{explanation_id}",
-    summary="Cancel an explanation that is worked on",
-    status_code=204,
-    responses=problems("unknown-explanation"),
-)
-async def cancel(explanation_id: str, parts: PartsHere) -> None:
-    """End an explanation by the id in its event `started`: the device leaves it within a step, its stream says so."""
-    parts.explainer.cancel(explanation_id)

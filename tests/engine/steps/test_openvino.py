@@ -34,7 +34,7 @@ def images(rows: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> Ten
 
 
 def right_once(step: GradientStep, network: nn.Module, shape: tuple[int, int, int]) -> float:
-    """Smallest relative error of a few draws: a ReLU within rounding of its kink falls to either side on some machine."""
+    """Smallest error of a few draws: a ReLU within rounding of its kink falls to either side on some machine."""
     return min(relative_error(step, eager(network), images(2, seed, shape), 2) for seed in range(10, 15))
 
 

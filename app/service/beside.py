@@ -1,0 +1,124 @@
+"""Other methods' maps of the same targets, to lie beside the adversarial explanation, and how far all of them agree."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import isnan
+
+import torch
+from torch import Tensor, nn
+
+from app.adversarial.sizes import per_row, rms
+from app.comparison.agreement import agreement
+from app.comparison.attribution import Attribution, Cost
+from app.comparison.methods import LOOKS_INSIDE, METHODS, Method
+from app.engine.asked_network import AskedNetwork
+from app.engine.device import Place
+from app.engine.token import WorkToken
+from app.errors import DeadlineExceeded
+from app.service.options import ADVERSARIAL, ExplainOptions
+from app.service.passes import Chosen, Found
+from app.service.results import AgreementTable
+
+_AskedMethod = Callable[[Tensor, Tensor], Attribution]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Maps by name of their method, (targets, channels, height, width), on the CPU; and what one target's map took.
+
+    They are turned and scaled to lie beside the adversarial explanation: of the perturbation's RMS, and positive where
+    a lighter pixel, or the pixel as it is, speaks for what was asked for, which may be less of the class.
+    """
+
+    maps: Mapping[str, Tensor]
+    costs: Mapping[str, Cost]
+
+
+def explain_beside(
+    place: Place,
+    network: nn.Module,
+    image: Tensor,
+    chosen: Chosen,
+    found: Found,
+    options: ExplainOptions,
+    token: WorkToken,
+) -> Beside:
+    """Explain one image (channels, height, width) by each further method asked for, a map for every target chosen.
+
+    Where the options ask for what was found by the deadline, methods that were not done by then are left out.
+
+    Raises:
+        OptionError: the network has nothing that a method reads, such as a last feature map.
+        Cancelled, DeadlineExceeded: the token, asked before every pass, said so.
+    """
+    images = image.expand(len(chosen.targets), *image.shape)
+    sign = 1.0 if options.direction == "encourage" else -1.0
+    wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
+    maps, costs = {}, {}
+    for name in options.other_methods:
+        try:
+            made = _of_targets(_asked(place, network, name, token), images, chosen)
+        except DeadlineExceeded:
+            if options.partial:
+                break
+            raise
+        costs[name] = made.cost
+        size = rms(made.map)
+        scale = torch.where(size > 0, sign * wanted / size, torch.zeros_like(size))
+        maps[name] = (made.map * per_row(scale, made.map)).expand(images.shape)
+    return Beside(maps, costs)
+
+
+def _of_targets(method: _AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
+    """A contrast is the map of the target less that of the other class: all methods are linear in the logits."""
+    target = torch.tensor(chosen.targets)
+    made = method(images, target)
+    if chosen.against is None:
+        return made
+    less = method(images, torch.full_like(target, chosen.against))
+    cost = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
+    return Attribution(made.map - less.map, cost)
+
+
+def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:
+    """How far the maps of each target agree, method by method; perturbation (targets, channels, height, width)."""
+    maps = {ADVERSARIAL: perturbation, **beside.maps}
+    names = tuple(maps)
+    spearman = torch.eye(len(names), dtype=torch.float64).repeat(len(perturbation), 1, 1)
+    ssim = spearman.clone()
+    for (i, one), (j, other) in combinations(enumerate(names), 2):
+        both = agreement(maps[one], maps[other])
+        spearman[:, i, j] = spearman[:, j, i] = both.spearman
+        ssim[:, i, j] = ssim[:, j, i] = both.ssim
+    return [AgreementTable(names, _table(one), _table(other)) for one, other in zip(spearman, ssim, strict=True)]
+
+
+def _asked(place: Place, network: nn.Module, name: str, token: WorkToken) -> _AskedMethod:
+    method = METHODS[name]
+    if name not in LOOKS_INSIDE:
+        asked = AskedNetwork(network, place, token)
+        return lambda images, target: method(asked, images, target)
+    return lambda images, target: _called(place, network, method, images, target, token)
+
+
+def _called(
+    place: Place, network: nn.Module, method: Method, images: Tensor, target: Tensor, token: WorkToken
+) -> Attribution:
+    """On the device's thread, as many targets at once as a step may hold."""
+    device, made = place.model.device, []
+    rows = place.rows_at_once
+    for some, label in zip(torch.split(images, rows), torch.split(target, rows), strict=True):
+
+        def work(some: Tensor = some, label: Tensor = label) -> Attribution:
+            with torch.enable_grad():
+                found = method(network, some.to(device), label.to(device))
+            return Attribution(found.map.cpu(), found.cost)
+
+        made.append(place.call(work, token, rows=len(some)))
+    return Attribution(torch.cat([part.map for part in made]), made[0].cost)
+
+
+def _table(values: Tensor) -> tuple[tuple[float | None, ...], ...]:
+    """NaN, of a map that is the same everywhere, as None."""
+    return tuple(tuple(None if isnan(one) else one for one in row) for row in values.tolist())
