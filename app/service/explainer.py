@@ -163,7 +163,7 @@ class Explainer:
                 after = logits_of(place, sent.fitted, token)
             judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
             with clock.measure("render"):
-                explanations = with_sweeps(judged, upload.decoded, sent.swept, options, token)
+                explanations = with_sweeps(judged, prediction, upload.decoded, sent.swept, options, token)
         return ExplainResult(
             id=started.id,
             created=started.created,

@@ -123,6 +123,7 @@ class SweepPoint(BaseModel):
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    top_after: list[ClassProbability]
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
@@ -259,7 +260,6 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
-        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -267,9 +267,10 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
-    """The plain values of an answer's fields."""
+    """What an explanation and a point of its sweep both say."""
     built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
-    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    return {**plain, "top_after": _top(one.top_after)}
 
 
 def _pictures(

@@ -98,6 +98,8 @@ def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: htt
     assert [point["rho"] for point in one["sweep"]] == [0, 0.05, 0.1]
     assert [point["perturbation_rms"] for point in one["sweep"]] == pytest.approx([0, 0.05, 0.1], rel=0.05)
     assert one["sweep"][0]["probability_after"] == one["probability_before"]
+    assert one["sweep"][0]["top_after"] == answer["prediction"]["top"]
+    assert one["sweep"][2]["top_after"] == one["top_after"]
     assert one["sweep"][2]["probability_after"] == pytest.approx(one["probability_after"])
     assert [decoded(point["pictures"]["explained"]).size for point in one["sweep"]] == [(8, 8)] * 3
     film = decoded(one["animation"])
