@@ -154,16 +154,17 @@ class Explainer:
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+            finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
                 sent = _draw_all(
-                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, token
+                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, finishing
                 )
                 original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, token)
+                after = logits_of(place, sent.fitted, finishing)
             judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
             with clock.measure("render"):
-                explanations = with_sweeps(judged, prediction, upload.decoded, sent.swept, options, token)
+                explanations = with_sweeps(judged, prediction, upload.decoded, sent.swept, options, finishing)
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -307,7 +308,8 @@ def _judge(
         if against is not None:
             margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
             gain = margins[1] - margins[0]
-        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        class_after = int(after[row].argmax())
+        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
@@ -324,8 +326,9 @@ def _judge(
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
-            converged=settled,
-            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            cut_short=found.cut_short[row],
+            converged=converged,
+            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
             agreement=agreements[row] if row < len(agreements) else None,

@@ -72,6 +72,7 @@ class ExplainOptions(PredictOptions):
         include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`; of a sweep its
             `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
         seed: of whatever is random; neither method is.
+        partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
     targets: tuple[str, ...] = ("predicted", "runner_up")
@@ -88,6 +89,7 @@ class ExplainOptions(PredictOptions):
     methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
     seed: int = 0
+    partial: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

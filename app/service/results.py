@@ -137,7 +137,8 @@ class TargetExplanation:
         rho: RMS asked for.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
-        converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
+        cut_short: the deadline ended the search; where it had not begun, the image is as it was.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
@@ -163,6 +164,7 @@ class TargetExplanation:
     perturbation_rms: float
     perturbation_l2: float
     steps: int
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None

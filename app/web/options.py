@@ -22,7 +22,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import names, number, pixel_level, sizes, text, whole
+from app.web.values import names, number, pixel_level, sizes, text, truth, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -176,6 +176,18 @@ EXPLAIN = (
         INCLUDABLE,
     ),
     Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
+    Option(
+        "partial",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": False,
+            "description": "whether, after timeout_ms, the answer is the explanation made so far, each target saying"
+            " whether it was cut short and after how many steps, in place of a 504; without a prediction by then it is"
+            " 504 all the same",
+        },
+    ),
 )
 
 NOT_YET: Mapping[str, tuple[object, ...]] = {

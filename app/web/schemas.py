@@ -120,6 +120,7 @@ class SweepPoint(BaseModel):
     perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
     perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
     steps: int = Field(description="gradient steps made")
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None
@@ -146,8 +147,9 @@ class Explanation(BaseModel):
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
-    steps: int
-    converged: bool = Field(description="the search ended within 5% of rho")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool = Field(description="with partial: the time was over before the search was done")
+    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")

@@ -28,6 +28,15 @@ def number(value: object) -> float:
     return float(value)
 
 
+def truth(value: object) -> bool:
+    """True or false, given as such or as a word."""
+    if isinstance(value, str) and value.strip() in ("true", "false"):
+        return value.strip() == "true"
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def text(value: object) -> str:
     """A short text."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:

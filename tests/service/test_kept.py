@@ -54,7 +54,7 @@ def record(
             target="cat", target_id=number, role="named", against=None, against_id=None, direction="encourage",
             method="fast", probability_before=number / 7, probability_after=number / 3, margin_before=None,
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
-            converged=True, goal_met=True, changed_class_to=None,
+            cut_short=False, converged=True, goal_met=True, changed_class_to=None,
             top_after=top(1 + number), methods={method: MethodCost(8, 2) for method in names},
             agreement=None if methods == 1 else AgreementTable(names, table(), table()),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},

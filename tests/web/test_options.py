@@ -54,6 +54,9 @@ def test_null_is_the_default() -> None:
         ({"scale": ["0.2"]}, {"scale": 0.2}),
         ({"include": ["heatmap,arrays"]}, {"include": ("heatmap", "arrays")}),
         ({"seed": ["-1"]}, {"seed": -1}),
+        ({"partial": ["true"]}, {"partial": True}),
+        ({"partial": [True]}, {"partial": True}),
+        ({"partial": ["false"]}, {}),
         ({"methods": [["adversarial"]], "quality": [False], "margin": ["false"]}, {}),
     ],
 )
@@ -80,6 +83,8 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"top_k": ["-1"]}, "top_k is -1; it must be a number of classes"),
         ({"seed": [2**64]}, "seed is 18446744073709551616; it must be a whole number."),
         ({"timeout_ms": ["0"]}, "timeout_ms is 0; it must be milliseconds"),
+        ({"partial": ["yes"]}, "partial is 'yes'; it must be true or false."),
+        ({"partial": [1]}, "partial is 1; it must be true or false."),
         ({"model": [3]}, "model is 3; it must be the name of a model."),
         ({"targets": [""]}, "targets is empty"),
         ({"targets": [[None]]}, "targets is a list; it must be class names or ids, or predicted, runner_up, all."),

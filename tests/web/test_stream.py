@@ -11,8 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.web import stream
+from app.web import parts, stream
 from app.web.events import KEEP_ALIVE
+from tests.engine.small import LateToken
 from tests.web.numbers import read_numbers
 from tests.web.serving import Served, picture, serving, small_settings, wait_until
 from tests.web.streams import EVENTS, Event, read_events
@@ -120,6 +121,21 @@ def test_what_goes_wrong_later_is_the_last_event(client: httpx.Client) -> None:
     *_, last = read_events(answer.text.splitlines())
     assert (last.name, last.data["type"], last.data["status"]) == ("problem", "/problems/deadline-exceeded", 504)
     assert last.data["instance"] == answer.headers["X-Request-ID"]
+
+
+def test_with_partial_a_late_stream_ends_with_what_was_found_by_then(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = LateToken()
+    token.be_late_in(3, served.parts.catalogue.served("tiny").model, monkeypatch)
+    monkeypatch.setattr(parts, "WorkToken", lambda _: token)
+    events = explained(served.client, method="paper", steps="1000", targets="all", partial="true")
+    assert events[-1].name == "result"
+    for one in events[-1].data["explanations"]:
+        assert (one["steps"], one["cut_short"]) == (3, True)
+        *_, last = [each.data for each in events if each.name == "progress" and each.data["target"] == one["target"]]
+        assert (last["step"], last["steps"]) == (3, 1000)
+        assert last["probability"] == pytest.approx(one["probability_after"], abs=0.02)
 
 
 def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
