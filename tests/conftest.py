@@ -1,16 +1,19 @@
-"""What tests of several rooms share: threads bounded once, and the paper authors' networks where they are at hand."""
+"""What tests of several rooms share: bounded threads; the authors' networks and a browser where they are at hand."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 from app.networks.importing import ImportedNetwork, ImportOptions, import_network
 
 REFERENCE_DIR = "AEX_REFERENCE_DIR"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,3 +41,14 @@ def reference_dir() -> Path:
 def authors_network(reference_dir: Path) -> Callable[[str], ImportedNetwork]:
     """`authors_network("resnet44-all")` is that network of the authors, imported once."""
     return cache(lambda name: import_network(reference_dir / f"{name}.safetensors", ImportOptions()))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the pages that people use."""
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if found is None:
+        pytest.skip(f"none of {', '.join(CHROMIUMS)} is installed (Debian: apt-get install chromium)")
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # it cannot be had as root
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=found, args=sandbox) as browser:
+        yield browser

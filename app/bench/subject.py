@@ -18,6 +18,7 @@ from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import DataError
 from app.images.decode import DecodeLimits
+from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint
 from app.networks.importing import ImportOptions
 from app.service.catalogue import Catalogue, MakeStep, is_model_name
@@ -101,7 +102,7 @@ def open_subject(
         catalogue.quicken(catalogue.default, make_step)
         served = catalogue.served()
         wanted = served.checkpoint.description.input
-        shown = torch.stack([read_upload(content, decode_limits, wanted).fitted for content in files])
+        shown = torch.stack([read_upload(content, decode_limits, wanted, Selection()).fitted for content in files])
         engine = Engine(replace(engine_limits, places=_PLACES))
         try:
             yield Subject(served.checkpoint, served.model, engine, make_step, files, shown)

@@ -9,14 +9,18 @@ from rich.table import Table
 
 from app.cli.common import (
     DeviceName,
+    FrameNumber,
     ImagePaths,
+    LevelWindow,
     ModelName,
     ModelsFolder,
+    PageNumber,
     console,
     each_image,
     naming,
     open_explainer,
     read_settings,
+    read_window,
 )
 from app.cli.reports import check_reports, write_report
 from app.engine.token import WorkToken
@@ -68,6 +72,9 @@ def explain(
     report: Annotated[
         list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
     ] = None,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
@@ -105,6 +112,9 @@ def explain(
             *(("arrays",) if arrays else ()),
         ),
         top_k=top_k,
+        page=page,
+        frame=frame,
+        window=read_window(window),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
@@ -122,7 +132,7 @@ def explain(
                 write_report(apart, reporter, record, path.name)
             console.print(_table(str(path), result))
             if len(rows) < MAX_SHEET_ROWS:
-                rows.append(SheetRow(decode(data, limits).eight_bits(), result))
+                rows.append(SheetRow(decode(data, limits, options.selection).eight_bits(), result))
     (out / "sheet.png").write_bytes(draw_sheet(rows))
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 

@@ -15,6 +15,7 @@ from app.comparison.methods import LOOKS_INSIDE, METHODS, Method
 from app.engine.asked_network import AskedNetwork
 from app.engine.device import Place
 from app.engine.token import WorkToken
+from app.errors import DeadlineExceeded
 from app.service.options import ADVERSARIAL, ExplainOptions
 from app.service.passes import Chosen, Found
 from app.service.results import AgreementTable
@@ -45,29 +46,39 @@ def explain_beside(
 ) -> Beside:
     """Explain one image (channels, height, width) by each further method asked for, a map for every target chosen.
 
-    A contrast is the map of the target less that of the other class: all methods are linear in the logits.
+    Where the options ask for what was found by the deadline, methods that were not done by then are left out.
 
     Raises:
         OptionError: the network has nothing that a method reads, such as a last feature map.
         Cancelled, DeadlineExceeded: the token, asked before every pass, said so.
     """
-    target = torch.tensor(chosen.targets)
-    images = image.expand(len(target), *image.shape)
+    images = image.expand(len(chosen.targets), *image.shape)
     sign = 1.0 if options.direction == "encourage" else -1.0
-    wanted = rms(found.explanation.perturbation[: len(target)])  # further rows are of other sizes
+    wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
-        method = _asked(place, network, name, token)
-        made = method(images, target)
+        try:
+            made = _of_targets(_asked(place, network, name, token), images, chosen)
+        except DeadlineExceeded:
+            if options.partial:
+                break
+            raise
         costs[name] = made.cost
-        if chosen.against is not None:
-            less = method(images, torch.full_like(target, chosen.against))
-            made = Attribution(made.map - less.map, made.cost)
-            costs[name] = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
         size = rms(made.map)
         scale = torch.where(size > 0, sign * wanted / size, torch.zeros_like(size))
         maps[name] = (made.map * per_row(scale, made.map)).expand(images.shape)
     return Beside(maps, costs)
+
+
+def _of_targets(method: _AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
+    """A contrast is the map of the target less that of the other class: all methods are linear in the logits."""
+    target = torch.tensor(chosen.targets)
+    made = method(images, target)
+    if chosen.against is None:
+        return made
+    less = method(images, torch.full_like(target, chosen.against))
+    cost = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
+    return Attribution(made.map - less.map, cost)
 
 
 def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:

@@ -8,7 +8,7 @@ picture gets these very numbers.
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -30,9 +30,9 @@ from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
-from app.service.pictures import draw, draw_map
+from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
@@ -95,7 +95,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -143,9 +143,12 @@ class Explainer:
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place:
+        with (
+            self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place,
+            ExitStack() as late,
+        ):
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -153,20 +156,24 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
+            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            late.enter_context(follower.saying_what_was_reached())
+            with clock.measure("explain", place):
                 found = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+            finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
                 sent = _draw_all(
-                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, token
+                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, finishing
                 )
+                original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, token)
-            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, classes))
+                after = logits_of(place, sent.fitted, finishing)
+            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
             with clock.measure("render"):
-                explanations = with_sweeps(judged, upload.decoded, sent.swept, options, token)
+                explanations = with_sweeps(judged, upload.decoded, sent.swept, options, finishing)
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -175,6 +182,7 @@ class Explainer:
             prediction=prediction,
             explanations=explanations,
             timing_ms=clock.timing_ms,
+            original=original,
             arrays_npz=_arrays(upload.fitted, found, beside, len(targets)) if "arrays" in options.include else None,
         )
 
@@ -191,7 +199,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits).eight_bits())
+        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
@@ -292,9 +300,10 @@ def _judge(
     logits_after: Tensor,
     options: ExplainOptions,
     sizes: Sequence[float],
-    classes: Sequence[str],
+    checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
     """What each row came to, measured on the picture sent; logits_after (rows, classes)."""
+    classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
@@ -308,7 +317,8 @@ def _judge(
         if against is not None:
             margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
             gain = margins[1] - margins[0]
-        settled, class_after = bool(found.explanation.settled[row]), int(after[row].argmax())
+        class_after = int(after[row].argmax())
+        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
@@ -325,11 +335,13 @@ def _judge(
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
-            converged=settled,
-            goal_met=settled and (gain > 0 if options.direction == "encourage" else gain < 0),
+            cut_short=found.cut_short[row],
+            converged=converged,
+            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
             agreement=agreements[row] if row < len(agreements) else None,
+            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row] if row < len(named) else {},
         )
 

@@ -150,10 +150,12 @@ def bytes_of(record: Record) -> int:
     pictures = [drawn.png for one in explained for drawn in one.pictures.values()]
     films = [one.animation.webp for one in explained if one.animation is not None]
     tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
-    files = [record.upload, result.arrays_npz or b"", *pictures, *films]
+    original = b"" if result.original is None else result.original.png
+    files = [record.upload, original, result.arrays_npz or b"", *pictures, *films]
+    classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))
-        + _CLASS_BYTES * len(result.prediction.top)
+        + _CLASS_BYTES * classes
         + _TARGET_BYTES * len(explained)
         + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
         + _RECORD_BYTES

@@ -1,7 +1,7 @@
 """What is asked of the engine for one image: its logits, what to explain of it, and an explanation of each target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,6 +42,10 @@ class Chosen:
         rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
         return Aims(label, torch.ones_like(label, dtype=torch.bool), rivals)
 
+    def probabilities(self) -> list[float]:
+        """Of the targets, for the image as it was uploaded."""
+        return [float(probability) for probability in self.logits.softmax(0)[self.targets]]
+
     def named(self, classes: Sequence[str]) -> tuple[ChosenTarget, ...]:
         """The targets with the names that classes have by their ids."""
         return tuple(ChosenTarget(classes[i], i, role) for i, role in zip(self.targets, self.roles, strict=True))
@@ -54,10 +58,12 @@ class Found:
     Attributes:
         explanation: a row for each target at the first size, then for each at the next, unclamped.
         steps_made: gradient steps of each row.
+        cut_short: whether the deadline ended its search.
     """
 
     explanation: Explanation
     steps_made: list[int]
+    cut_short: list[bool]
 
 
 def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
@@ -108,7 +114,8 @@ def explain_targets(
 
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
-        Cancelled, DeadlineExceeded: the token, asked at every step, said so.
+        Cancelled: the token, asked at every step, said so.
+        DeadlineExceeded: the same, unless the options ask for what was found by then.
     """
     label = torch.tensor(chosen.targets)
     make_rows = fast_rows if options.method == "fast" else paper_rows
@@ -117,7 +124,8 @@ def explain_targets(
     )
     aims = Aims.joined([chosen.aims()] * len(sizes))
     images = image.expand(len(rows), *image.shape)
-    climbed = place.climb(Ask(images, rows, aims), token, observe)
-    explanation = judge(rows, climbed.looped, climbed.at_start, climbed.at_end)
+    climbed = place.climb(Ask(images, rows, aims, cut_at_deadline=options.partial), token, observe)
+    made = replace(rows, steps=climbed.steps_made)
+    explanation = judge(made, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(explanation, climbed.steps_made.tolist())
+    return Found(explanation, climbed.steps_made.tolist(), climbed.cut_short.tolist())

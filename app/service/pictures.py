@@ -19,6 +19,12 @@ class Drawn:
     sent: NDArray[np.uint8]
 
 
+def draw_original(pixels: NDArray[np.uint8]) -> DrawnPicture:
+    """The upload as it was read: upright, on white; RGB (height, width, 3)."""
+    drawn = draw_pixels(pixels)
+    return DrawnPicture(drawn.png, drawn.width, drawn.height)
+
+
 def draw(
     image: NDArray[np.float32], carried: NDArray[np.float32], options: ExplainOptions, default_scale: float
 ) -> Drawn:

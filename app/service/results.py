@@ -20,6 +20,14 @@ class Region:
 
 
 @dataclass(frozen=True)
+class LevelWindow:
+    """Levels that run from black to white, in the file's own units."""
+
+    center: float
+    width: float
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """Which network answered: input sizes in pixels; `fit` is stretch, letterbox or center_crop."""
 
@@ -37,9 +45,11 @@ class ImageFacts:
 
     Attributes:
         sha256: of the uploaded bytes.
-        format: PNG, JPEG, WEBP, BMP, TIFF or GIF.
+        format: PNG, JPEG, WEBP, BMP, TIFF, GIF, DICOM, PDF or HEIC.
         width, height: in pixels, after EXIF orientation.
         seen: the part of it that the network saw.
+        page, pages, frame, frames: which was taken, from 1, and of how many; None where a file has none of the kind.
+        window: the levels of a DICOM file that run from black to white, if a window says so.
         notes: sentences on what decoding had to decide, such as which frame was taken.
     """
 
@@ -48,6 +58,11 @@ class ImageFacts:
     width: int
     height: int
     seen: Region
+    page: int | None
+    pages: int | None
+    frame: int | None
+    frames: int | None
+    window: LevelWindow | None
     notes: tuple[str, ...]
 
 
@@ -137,11 +152,13 @@ class TargetExplanation:
         rho: RMS asked for.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
-        converged: the loop's own RMS, before clamping, is within 5% of rho (method fast: equal to it).
+        cut_short: the deadline ended the search; where it had not begun, the image is as it was.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
         goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
+        top_after: the most probable classes of the explained picture, in falling order.
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
@@ -162,11 +179,13 @@ class TargetExplanation:
     perturbation_rms: float
     perturbation_l2: float
     steps: int
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None
     methods: Mapping[str, MethodCost]
     agreement: AgreementTable | None
+    top_after: tuple[ClassProbability, ...]
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
@@ -189,6 +208,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        original: the upload as it was read, 8 bit, where `original` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
@@ -202,6 +222,7 @@ class ExplainResult:
     prediction: Prediction
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
+    original: DrawnPicture | None
     arrays_npz: bytes | None
     kept_until: datetime | None = None
 

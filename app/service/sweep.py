@@ -93,6 +93,7 @@ def unchanged(one: TargetExplanation) -> TargetExplanation:
         perturbation_rms=0.0,
         perturbation_l2=0.0,
         steps=0,
+        cut_short=False,
         converged=True,
         goal_met=False,
         changed_class_to=None,

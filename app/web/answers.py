@@ -96,6 +96,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Probability-Before": f"{first.probability_before:.6f}",
         "AEX-Probability-After": f"{first.probability_after:.6f}",
         "AEX-Perturbation-RMS": f"{first.perturbation_rms:.6f}",
+        "AEX-Steps": str(first.steps),
+        "AEX-Cut-Short": str(first.cut_short).lower(),
     }
     return Response(drawn.png, headers=headers, media_type=PNG)
 

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from app.errors import AexError, Cancelled
 from app.web.metrics import Metrics
 from app.web.middleware import BodyBound, RequestFrame, request_id_of
-from app.web.openapi import ABOUT, describe_api
+from app.web.openapi import ABOUT, STATIC, describe_api
 from app.web.problems import (
     INTERNAL,
     INVALID_OPTION,
@@ -79,6 +79,7 @@ def build_app(
     for resource in (predictions, explanations, results, models, health, metrics, pages):
         app.include_router(resource.router)
     # The scripts and styles of the API page come from a package that holds them: hospitals have no internet.
+    app.mount("/page", StaticFiles(directory=STATIC / "page"))
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]))
     app.add_exception_handler(AexError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)

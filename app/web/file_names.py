@@ -8,6 +8,7 @@ from app.service.results import ExplainResult, TargetExplanation
 from app.web.media_types import BYTES, PNG, WEBP
 
 RESULT = "explanation.json"
+ORIGINAL = "original.png"
 ARRAYS = "explanation.npz"
 MAX_CLASS_CHARACTERS = 40
 
@@ -22,7 +23,7 @@ class NamedFile:
 
 
 def files_of(result: ExplainResult) -> Iterator[NamedFile]:
-    """Everything that the JSON names when it is not within: pictures, films, and arrays where they were asked for."""
+    """Everything that the JSON names when it is not within: pictures, films, the upload, and arrays."""
     for one in result.explanations:
         for name, drawn in one.pictures.items():
             yield NamedFile(picture_name(one, name), PNG, drawn.png)
@@ -31,6 +32,8 @@ def files_of(result: ExplainResult) -> Iterator[NamedFile]:
                 yield NamedFile(sweep_picture_name(one, name, number), PNG, drawn.png)
         if one.animation is not None:
             yield NamedFile(animation_name(one), WEBP, one.animation.webp)
+    if result.original is not None:
+        yield NamedFile(ORIGINAL, PNG, result.original.png)
     if result.arrays_npz is not None:
         yield NamedFile(ARRAYS, BYTES, result.arrays_npz)
 

@@ -1,6 +1,7 @@
 """Media types that are read or sent."""
 
 BYTES = "application/octet-stream"
+DICOM = "application/dicom"
 EVENTS = "text/event-stream"
 FORM = "multipart/form-data"
 HTML = "text/html"

@@ -1,7 +1,7 @@
 """The JSON answers, field by field, and how a result becomes one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -43,6 +43,13 @@ class Region(BaseModel):
     height: int
 
 
+class LevelWindow(BaseModel):
+    """Levels that run from black to white, in the file's own units, such as HU."""
+
+    center: float
+    width: float
+
+
 class Image(BaseModel):
     """The upload as decoded and turned upright; `seen` is the part that the network saw."""
 
@@ -51,6 +58,11 @@ class Image(BaseModel):
     width: int
     height: int
     seen: Region
+    page: int | None = Field(description="of a PDF or TIFF, from 1; null for what has no pages")
+    pages: int | None
+    frame: int | None = Field(description="of any other file, from 1; null for what has pages")
+    frames: int | None
+    window: LevelWindow | None = Field(description="of a DICOM file's grey levels, null where none was used")
     notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
 
 
@@ -120,6 +132,7 @@ class SweepPoint(BaseModel):
     perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
     perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
     steps: int = Field(description="gradient steps made")
+    cut_short: bool
     converged: bool
     goal_met: bool
     changed_class_to: str | None
@@ -145,12 +158,16 @@ class Explanation(BaseModel):
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
     perturbation_rms: float
     perturbation_l2: float
-    steps: int
-    converged: bool = Field(description="the search ended within 5% of rho")
+    steps: int = Field(description="gradient steps made")
+    cut_short: bool = Field(description="with partial: the time was over before the search was done")
+    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
     goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
+    top_after: list[ClassProbability] = Field(
+        description="of the explained picture, as prediction.top is of the upload"
+    )
     pictures: dict[str, Picture] = Field(
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
@@ -180,6 +197,9 @@ class ExplanationAnswer(Answer):
 
     explanations: list[Explanation]
     timing_ms: dict[str, float] = Field(description=_TIMING)
+    original: Picture | None = Field(
+        description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -198,10 +218,12 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
+    original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
-    return ExplanationAnswer(
-        **_common(result), explanations=explanations, arrays=arrays, kept_until=kept_until
-    ).model_dump(by_alias=True)
+    answer = ExplanationAnswer(
+        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+    )
+    return answer.model_dump(by_alias=True)
 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
@@ -226,11 +248,14 @@ def prediction_field(prediction: results.Prediction) -> Prediction:
         class_name=best.name,
         class_id=best.class_id,
         probability=best.probability,
-        top=[
-            ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability)
-            for one in prediction.top
-        ],
+        top=_top(prediction.top),
     )
+
+
+def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
+    return [
+        ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability) for one in classes
+    ]
 
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
@@ -248,6 +273,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
+        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -256,7 +282,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """The plain values of an answer's fields."""
-    built = ("methods", "agreement", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
     return {name: getattr(one, name) for name in answer.model_fields if name not in built}
 
 

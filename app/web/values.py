@@ -28,6 +28,15 @@ def number(value: object) -> float:
     return float(value)
 
 
+def truth(value: object) -> bool:
+    """True or false, given as such or as a word."""
+    if isinstance(value, str) and value.strip() in ("true", "false"):
+        return value.strip() == "true"
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def text(value: object) -> str:
     """A short text."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
@@ -48,6 +57,15 @@ def sizes(value: object) -> int | tuple[float, ...]:
     if isinstance(value, str) and "," in value:
         value = value.split(",")
     return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
+
+
+def center_and_width(value: object) -> tuple[float, float]:
+    """Two numbers: a text with a comma between them, or a JSON list."""
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, list) or len(entries) != 2:
+        raise ValueError
+    center, width = (number(entry) for entry in entries)
+    return center, width
 
 
 def pixel_level(value: object) -> float | str:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.command import run_aex
+from tests.images.apart.files import dicom_file, pdf
 
 ROOT = Path(__file__).parents[2]
 CAT = ROOT / "examples" / "cat-0.png"
@@ -178,3 +179,28 @@ def test_help_has_examples(aex: Aex, command: str) -> None:
     status, out, _ = aex(command, "--help")
     assert status == 0
     assert f"aex {command}" in out.replace("Usage: aex", "")
+
+
+def test_a_page_a_frame_and_a_window_are_chosen_and_said(aex: Aex, tmp_path: Path) -> None:
+    scan, letter = tmp_path / "scan", tmp_path / "letter.png"
+    scan.write_bytes(dicom_file("MR_small.dcm"))
+    letter.write_bytes(pdf(b"1 0 0 rg 0 0 72 72 re f", b""))
+    _, out, _ = aex("predict", scan, "--frame", "1", "--window=-20,400", "--json")
+    image = json.loads(out)["image"]
+    assert (image["frame"], image["window"]) == (1, {"center": -20, "width": 400})
+    status, _, _ = aex("explain", letter, "--page", "2", "--steps", "1", "--out", tmp_path / "out")
+    image = json.loads((tmp_path / "out" / "explanation.json").read_text())["image"]
+    assert (status, image["format"], image["page"]) == (0, "PDF", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--window", "wide"), "window is 'wide'; it must be center,width: two numbers, the width above 0."),
+        (("--frame", "2"), "frame is 2; this file has 1, counted from 1."),
+    ],
+)
+def test_a_part_that_cannot_be_says_what_would_be_right(aex: Aex, words: tuple[str, ...], sentence: str) -> None:
+    status, _, err = aex("predict", CAT, *words)
+    assert status == 1
+    assert sentence in err

@@ -1,10 +1,12 @@
 """Networks that work in no time, and steps that count, wait or fail on purpose."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -145,6 +147,17 @@ class LateToken(WorkToken):
 
     def be_late(self) -> None:
         self._deadline = time.monotonic()
+
+    def be_late_in(self, gradient: int, model: DeviceModel, patch: pytest.MonkeyPatch) -> None:
+        """Be late while the model computes gradients for the so-manieth time from now."""
+        original, made = model.step.logits_and_gradient, itertools.count(1)
+
+        def logits_and_gradient(images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
+            if next(made) == gradient:
+                self.be_late()
+            return original(images, aims)
+
+        patch.setattr(model.step, "logits_and_gradient", logits_and_gradient)
 
 
 class Gate:

@@ -9,18 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from app.adversarial.sizes import rms
-from app.comparison.attribution import Cost
+from app.comparison.attribution import Attribution, Cost
 from app.comparison.methods import METHODS
 from app.engine.device import Engine, EngineLimits, Place
 from app.engine.model import open_model
 from app.engine.steps.eager import eager
 from app.engine.token import WorkToken
-from app.errors import OptionError
+from app.errors import DeadlineExceeded, OptionError
 from app.networks.resnet import ResNet, ResNetConfig
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.options import ExplainOptions
 from app.service.passes import Found, choose, explain_targets
 from app.service.results import AgreementTable
+from tests.engine.small import LateToken
 
 SHAPE = (3, 16, 16)
 CLASSES = ("cat", "dog", "ship")
@@ -35,8 +36,9 @@ class Case:
     network: nn.Module
     image: Tensor
 
-    def explain(self, **options: object) -> tuple[Found, Beside]:
-        asked, token = ExplainOptions(**options), WorkToken()  # type: ignore[arg-type]  # names and values are options'
+    def explain(self, token: WorkToken | None = None, **options: object) -> tuple[Found, Beside]:
+        asked = ExplainOptions(**options)  # type: ignore[arg-type]  # names and values are options'
+        token = token or WorkToken()
         chosen = choose(self.place, self.image, CLASSES, asked, token)
         found = explain_targets(self.place, self.image, chosen, asked, (RHO,), token)
         return found, explain_beside(self.place, self.network, self.image, chosen, found, asked, token)
@@ -64,6 +66,23 @@ def test_each_map_is_the_methods_own_at_the_perturbations_rms(case: Case, method
     assert cosine(beside.maps[method], own.map.expand(2, *SHAPE)) == pytest.approx([1, 1], abs=1e-5)
     torch.testing.assert_close(rms(beside.maps[method]), rms(found.explanation.perturbation))
     assert beside.costs == {method: own.cost}
+
+
+def test_with_partial_the_methods_done_by_the_deadline_are_kept(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, occlusion = LateToken(), METHODS["occlusion"]
+
+    def late_occlusion(network: nn.Module, images: Tensor, target: Tensor) -> Attribution:
+        token.be_late()
+        return occlusion(network, images, target)
+
+    monkeypatch.setitem(METHODS, "occlusion", late_occlusion)
+    methods = ("gradient", "occlusion", "gradcam")
+    found, beside = case.explain(token, targets=("0", "2"), methods=methods, partial=True)
+    assert list(beside.maps) == list(beside.costs) == ["gradient"]
+    assert not any(found.cut_short)
+    token = LateToken()
+    with pytest.raises(DeadlineExceeded):
+        case.explain(token, targets=("0", "2"), methods=methods)
 
 
 def test_less_of_a_class_turns_the_maps_round(case: Case) -> None:

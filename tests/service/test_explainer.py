@@ -11,10 +11,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
 
 from app.engine.device import Engine, EngineLimits
 from app.engine.token import WorkToken
-from app.errors import Cancelled, EngineFull, NotAnImage, NotFinite, OptionError, UnknownModel
+from app.errors import Cancelled, DeadlineExceeded, EngineFull, NotAnImage, NotFinite, OptionError, UnknownModel
 from app.images.decode import DecodeLimits
 from app.networks.checkpoint import load_checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
@@ -23,7 +24,10 @@ from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.kept import KeptResults
 from app.service.options import ExplainOptions, Method, PredictOptions
+from app.service.progress import Mailbox, Started, TargetProgress, TargetsChosen
 from app.service.results import ExplainResult, Record
+from tests.engine.small import LateToken
+from tests.reference import follow_below, plain_cross_entropy, plain_loop
 
 SIDE = 8
 CONFIG = ResNetConfig(classes=3, widths=(8, 8), blocks=(1, 1))
@@ -263,6 +267,114 @@ def test_weights_are_swapped_under_load_and_every_answer_is_of_one_model(tmp_pat
         assert answer.arrays_npz is not None
         assert right.arrays_npz is not None
         np.testing.assert_allclose(changes(answer.arrays_npz), changes(right.arrays_npz), atol=1e-4)
+
+
+def as_image(data: bytes) -> Tensor:
+    return torch.from_numpy(pixels(data).copy()).permute(2, 0, 1).float() / 255
+
+
+def plain_paper(network: nn.Module, image: Tensor, target: int) -> list[Tensor]:
+    """The paper's perturbations by the slow loop, from zero to the last of 35 steps, at RMS 0.1."""
+    return plain_loop(
+        network,
+        image,
+        score=plain_cross_entropy(target),
+        encourage=True,
+        size_rms=0.1,
+        steps=35,
+        overshoot=5.0,
+        momentum=0.0,
+        follow=follow_below(0.1),
+    )
+
+
+def test_an_explanation_cut_short_is_what_the_paper_has_after_as_many_steps(
+    explainer: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, data = LateToken(), png(SIDE, SIDE)
+    served = explainer._catalogue.served("stretch")
+    token.be_late_in(3, served.model, monkeypatch)
+    options = ExplainOptions(targets=("all",), method="paper", partial=True, include=("explained", "arrays"))
+    result = explainer.explain(data, options, token)
+    assert result.arrays_npz is not None
+    for one, change in zip(result.explanations, changes(result.arrays_npz), strict=True):
+        assert (one.steps, one.cut_short, one.converged, one.goal_met) == (3, True, False, False)
+        seen = plain_paper(served.checkpoint.network, as_image(data), one.target_id)
+        np.testing.assert_allclose(change, seen[3].permute(1, 2, 0), atol=1e-5)
+        again = explainer.predict(one.pictures["explained"].png, PredictOptions(top_k=0), WorkToken()).prediction.top
+        by_class = {entry.class_id: entry.probability for entry in again}
+        assert by_class[one.target_id] == pytest.approx(one.probability_after, abs=1e-6)
+
+
+def test_a_late_explanation_says_how_far_each_target_came(
+    explainer: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, data = LateToken(), png(SIDE, SIDE)
+    served = explainer._catalogue.served("stretch")
+    token.be_late_in(5, served.model, monkeypatch)
+    with pytest.raises(DeadlineExceeded) as late:
+        explainer.explain(data, ExplainOptions(targets=("all",), method="paper"), token)
+    assert [(one.target, one.target_id, one.steps) for one in late.value.reached] == [
+        ("cat", 0, 35), ("dog", 1, 35), ("ship", 2, 35),
+    ]  # fmt: skip
+    network = served.checkpoint.network
+    for one in late.value.reached:
+        assert one.step in (3, 4)  # the fifth step sees what four have made, but nobody waits for it any more
+        shown = as_image(data) + plain_paper(network, as_image(data), one.target_id)[one.step]
+        assert one.probability == pytest.approx(float(network(shown[None]).softmax(1)[0, one.target_id]), abs=1e-5)
+
+
+class LateMailbox(Mailbox):
+    """Lets a token be late once targets are chosen, or once all were searched for."""
+
+    def __init__(self, token: LateToken, once: str) -> None:
+        super().__init__(read=False)
+        self._token, self._once_what = token, once
+
+    def tell(self, news: Started | TargetsChosen) -> None:
+        if self._once_what == "chosen" and isinstance(news, TargetsChosen):
+            self._token.be_late()
+
+    def put(self, row: int, progress: TargetProgress) -> None:
+        del row, progress
+        if self._once_what == "searched":
+            self._token.be_late()
+
+
+@pytest.mark.parametrize("scale", [None, "auto"])
+def test_a_deadline_before_the_first_step_leaves_the_image_as_it_is(explainer: Explainer, scale: str | None) -> None:
+    data, token = png(20, 30), LateToken()
+    options = ExplainOptions(targets=("all",), partial=True, scale=scale)  # type: ignore[arg-type]  # of its words
+    result = explainer.explain(data, options, token, LateMailbox(token, once="chosen"))
+    assert len(result.explanations) == 3
+    for one in result.explanations:
+        assert (one.steps, one.cut_short, one.converged, one.goal_met) == (0, True, False, False)
+        assert one.perturbation_rms == pytest.approx(0, abs=1e-6)
+        assert one.changed_class_to is None
+        assert one.probability_after == pytest.approx(one.probability_before, abs=1e-6)
+        np.testing.assert_array_equal(pixels(one.pictures["explained"].png), pixels(data))
+        assert list(one.pictures) == ["heatmap", "perturbation", "explained"]
+
+
+def test_what_was_found_in_time_is_sent_though_it_is_late_when_drawn(explainer: Explainer) -> None:
+    for partial in (True, False):
+        token, options = LateToken(), ExplainOptions(partial=partial)
+        late = LateMailbox(token, once="searched")
+        if partial:
+            found = explainer.explain(png(8, 8), options, token, late)
+            assert not any(one.cut_short for one in found.explanations)
+            assert all(one.converged for one in found.explanations)
+        else:
+            with pytest.raises(DeadlineExceeded) as raised:
+                explainer.explain(png(8, 8), options, token, late)
+            assert all(0 < one.step <= one.steps == 8 for one in raised.value.reached)
+
+
+def test_without_a_prediction_by_the_deadline_there_is_nothing_to_send(explainer: Explainer) -> None:
+    with pytest.raises(DeadlineExceeded) as late:
+        explainer.explain(png(8, 8), ExplainOptions(partial=True), WorkToken(0.0))
+    assert not late.value.reached
+    assert "partial" not in str(late.value)  # it would not have helped
 
 
 def test_a_network_that_is_not_finite_is_an_error_of_its_own(explainer: Explainer) -> None:

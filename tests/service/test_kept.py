@@ -51,9 +51,9 @@ def record(
             target="cat", target_id=number, role="named", against=None, against_id=None, direction="encourage",
             method="fast", probability_before=number / 7, probability_after=number / 3, margin_before=None,
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
-            converged=True, goal_met=True, changed_class_to=None,
+            cut_short=False, converged=True, goal_met=True, changed_class_to=None,
             methods={method: MethodCost(8, 2) for method in names},
-            agreement=None if methods == 1 else AgreementTable(names, table(), table()),
+            agreement=None if methods == 1 else AgreementTable(names, table(), table()), top_after=(),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
         )
@@ -67,10 +67,11 @@ def record(
         id=name,
         created=NOON,
         model=ModelFacts("tiny", "0" * 64, 8, 8, 3, "stretch"),
-        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), ()),
+        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), None, None, None, None, None, ()),
         prediction=Prediction(top),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        original=None,
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)

@@ -1,10 +1,11 @@
 """A real uvicorn, in a thread of this process, and the small networks it serves."""
 
 import io
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,8 @@ TINY = ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1))
 CLASSES = ("cat", "dog", "sea, ship")
 MAX_UPLOAD_BYTES = 200_000
 PLACES = 2
+LONG = "/v1/explanations?model=slow&steps=1000&targets=all"
+"""An explanation that would take far longer than any test here waits."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,17 @@ def small_settings(models_dir: Path, **others: object) -> Settings:
     return Settings(**{**given, **others})
 
 
-def serving(settings: Settings) -> AbstractContextManager[Served]:
+def serving(settings: Settings, port: int = 0) -> AbstractContextManager[Served]:
     """The application of these settings, served."""
-    return serving_app(create_app(settings))
+    return serving_app(create_app(settings), port)
 
 
 @contextmanager
-def serving_app(app: FastAPI) -> Iterator[Served]:
-    """The application behind a port of its own, and warm."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+def serving_app(app: FastAPI, port: int = 0) -> Iterator[Served]:
+    """The application behind a port, 0 for one of its own, and warm."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
@@ -106,6 +111,27 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.01)
+
+
+def head(path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: test", "Content-Type: image/png", *lines, "", ""]).encode()
+
+
+@contextmanager
+def connection(served: Served, *sent: bytes) -> Iterator[socket.socket]:
+    with socket.create_connection((served.host, served.port), timeout=20) as opened:
+        for data in sent:
+            opened.sendall(data)
+        yield opened
+
+
+def asking(served: Served) -> ExitStack:
+    """As many long requests as there are places; leaving the block closes their connections."""
+    stack, image = ExitStack(), picture()
+    for _ in range(PLACES):
+        stack.enter_context(connection(served, head(LONG, f"Content-Length: {len(image)}"), image))
+    wait_until(lambda: served.places_taken == PLACES)
+    return stack
 
 
 def picture(height: int = 8, width: int = 8, image_format: str = "PNG") -> bytes:

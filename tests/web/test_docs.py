@@ -1,5 +1,6 @@
 """The API's pages and description: all from here, and examples that work when pressed."""
 
+import json
 import re
 
 import httpx
@@ -36,6 +37,16 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
     }  # fmt: skip
     assert "class" in description["components"]["schemas"]["Prediction"]["properties"]
     assert "HTTPValidationError" not in str(description)
+
+
+def test_every_reference_in_the_description_leads_somewhere(client: httpx.Client) -> None:
+    text = client.get("/openapi.json").text
+    names = set(re.findall(r'"#/([^"]+)"', text))
+    assert "components/schemas/Reached" in names
+    for name in names:
+        at = json.loads(text)
+        for key in name.split("/"):
+            at = at[key]
 
 
 @pytest.mark.parametrize("path", EXAMPLE_PATHS)

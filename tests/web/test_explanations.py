@@ -5,14 +5,17 @@ import io
 import json
 import math
 import zipfile
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from app.web import parts
 from app.web.multipart import read_parts
-from tests.web.serving import CLASSES, picture
+from tests.engine.small import LateToken
+from tests.web.serving import CLASSES, Served, picture
 
 IMAGE = picture()
 URL = "/v1/explanations"
@@ -32,7 +35,7 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "arrays",
+        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "arrays",
         "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
@@ -40,10 +43,11 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     assert set(answer["explanations"][0]) == {
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
-        "converged", "goal_met", "changed_class_to", "methods", "agreement", "pictures", "sweep", "animation",
+        "cut_short", "converged", "goal_met", "changed_class_to", "methods", "agreement", "top_after", "pictures",
+        "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
-    assert answer["arrays"] is None
+    assert (answer["original"], answer["arrays"]) == (None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 
@@ -58,13 +62,21 @@ def test_the_pictures_are_those_asked_for_and_as_large_as_they_say(client: httpx
 
 def test_who_sends_the_explained_picture_again_gets_the_probability_reported(client: httpx.Client) -> None:
     one = explain(client, targets="predicted", include="explained").json()["explanations"][0]
+    said = {entry["class_id"]: entry["probability"] for entry in one["top_after"]}
     again = client.post(
         "/v1/predictions",
         content=base64.b64decode(one["pictures"]["explained"]["data"]),
         headers={"content-type": "image/png"},
     ).json()
     found = {entry["class_id"]: entry["probability"] for entry in again["prediction"]["top"]}
+    assert found == pytest.approx(said, abs=1e-4)
     assert found[one["target_id"]] == pytest.approx(one["probability_after"], abs=1e-4)
+
+
+def test_the_original_is_the_upload_as_it_was_read(client: httpx.Client) -> None:
+    answer = explain(client, include="original").json()
+    assert np.array_equal(np.asarray(decoded(answer["original"])), np.asarray(Image.open(io.BytesIO(IMAGE))))
+    assert [one["pictures"] for one in answer["explanations"]] == [{}, {}]
 
 
 @pytest.mark.parametrize("direction", ["encourage", "discourage"])
@@ -117,7 +129,7 @@ def test_every_option_reaches_the_explanation(client: httpx.Client) -> None:
     options = {
         "model": "tiny", "targets": "1", "direction": "discourage", "method": "paper", "rho": "0.05", "steps": "7",
         "heatmap": "magnitude", "overlay": "none", "scale": "0.25", "include": "heatmap", "top_k": "1", "seed": "3",
-        "timeout_ms": "30000",
+        "timeout_ms": "30000", "partial": "true",
     }  # fmt: skip
     answer = explain(client, **options).json()
     (one,) = answer["explanations"]
@@ -147,6 +159,49 @@ def test_png_is_the_first_targets_first_picture_with_its_facts(client: httpx.Cli
     assert 0 < float(answer.headers["aex-perturbation-rms"]) < 1
 
 
+@pytest.fixture
+def late_in_its_third_step(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the next request to `tiny` is over while the device makes its third gradient step."""
+    token = LateToken()
+    token.be_late_in(3, served.parts.catalogue.served("tiny").model, monkeypatch)
+    monkeypatch.setattr(parts, "WorkToken", lambda _: token)
+
+
+LATE: dict[str, Any] = {"method": "paper", "steps": 1000, "targets": ["cat", "dog"]}
+
+
+@pytest.mark.parametrize("way", ["form", "json", "query"])
+@pytest.mark.usefixtures("late_in_its_third_step")
+def test_with_partial_a_late_answer_is_what_was_found_by_then(client: httpx.Client, way: str) -> None:
+    options = {**LATE, "partial": "true"}
+    if way == "form":
+        answer = client.post(URL, files={"image": IMAGE}, data=options)
+    elif way == "json":
+        answer = client.post(URL, json={"image": base64.b64encode(IMAGE).decode(), **LATE, "partial": True})
+    else:
+        answer = client.post(URL, params=options, content=IMAGE, headers={"content-type": "image/png"})
+    for one in answer.raise_for_status().json()["explanations"]:
+        assert (one["steps"], one["cut_short"], one["converged"]) == (3, True, False)
+        assert set(one["pictures"]) == {"heatmap", "perturbation", "explained"}
+
+
+@pytest.mark.usefixtures("late_in_its_third_step")
+def test_a_picture_by_itself_says_that_its_search_was_cut_short(client: httpx.Client) -> None:
+    headers = explain(client, "image/png", **LATE, partial="true").headers
+    assert (headers["aex-cut-short"], headers["aex-steps"]) == ("true", "3")
+
+
+def test_an_answer_in_time_is_not_cut_short(client: httpx.Client) -> None:
+    answer = explain(client, partial="true").json()
+    assert [(one["steps"], one["cut_short"]) for one in answer["explanations"]] == [(5, False)] * 2
+
+
+def test_with_partial_a_search_too_long_for_its_time_is_cut_short(client: httpx.Client) -> None:
+    """By the clock, as a client has it; how far it came is the machine's affair."""
+    answer = explain(client, **{**LATE, "model": "slow", "timeout_ms": "1000", "partial": "true"}).json()
+    assert all(one["cut_short"] and one["steps"] < 1000 for one in answer["explanations"])
+
+
 def test_a_class_name_that_no_header_takes_is_percent_encoded(client: httpx.Client) -> None:
     answer = explain(client, "image/png", targets="2")
     assert answer.headers["aex-target"] == "sea%2C%20ship"
@@ -154,14 +209,14 @@ def test_a_class_name_that_no_header_takes_is_percent_encoded(client: httpx.Clie
 
 
 def test_multipart_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:
-    answer = explain(client, "multipart/form-data", include=["heatmap", "explained", "arrays"], targets="cat,dog")
+    answer = explain(client, "multipart/form-data", include=["heatmap", "original", "arrays"], targets="cat,dog")
     result, *files = read_parts(answer.content, answer.headers["content-type"])
     described = json.loads(result.content)
     named = [one["file"] for each in described["explanations"] for one in each["pictures"].values()]
-    assert [file.name for file in files] == [*named, "explanation.npz"]
+    assert [file.name for file in files] == [*named, "original.png", "explanation.npz"]
     assert named[0] == "heatmap-0-cat.png"
     assert all(file.content.startswith(b"\x89PNG") for file in files[:-1])
-    assert described["arrays"] is None
+    assert (described["original"]["file"], described["arrays"]) == ("original.png", None)
 
 
 def test_zip_is_the_json_and_the_files_it_names(client: httpx.Client) -> None:

@@ -9,8 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
 from tests.web.numbers import Numbers, read_numbers
-from tests.web.serving import PLACES, Served, picture, serving_app, small_settings, wait_until
-from tests.web.test_server import asking
+from tests.web.serving import PLACES, Served, asking, picture, serving_app, small_settings, wait_until
 
 IMAGE = picture()
 UNITS = (

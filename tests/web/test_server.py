@@ -1,10 +1,8 @@
 """The server under load, and with clients that go away, are slow, or lie."""
 
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -13,33 +11,21 @@ import torch
 
 from app.errors import CheckpointError
 from app.main import create_app
-from tests.web.serving import PLACES, Served, picture, serving, serving_app, small_settings, wait_until
+from tests.web.serving import (
+    LONG,
+    Served,
+    asking,
+    connection,
+    head,
+    picture,
+    serving,
+    serving_app,
+    small_settings,
+    wait_until,
+)
 
 IMAGE = picture()
-LONG = "/v1/explanations?model=slow&steps=1000&targets=all"
-"""An explanation that would take far longer than any test here waits."""
 SOON_SECONDS = 2.0
-
-
-def head(path: str, *lines: str) -> bytes:
-    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: test", "Content-Type: image/png", *lines, "", ""]).encode()
-
-
-@contextmanager
-def connection(served: Served, *sent: bytes) -> Iterator[socket.socket]:
-    with socket.create_connection((served.host, served.port), timeout=20) as opened:
-        for data in sent:
-            opened.sendall(data)
-        yield opened
-
-
-def asking(served: Served) -> ExitStack:
-    """As many long requests as there are places; leaving the block closes their connections."""
-    stack = ExitStack()
-    for _ in range(PLACES):
-        stack.enter_context(connection(served, head(LONG, f"Content-Length: {len(IMAGE)}"), IMAGE))
-    wait_until(lambda: served.places_taken == PLACES)
-    return stack
 
 
 def test_when_places_are_full_others_are_told_when_to_come_again(served: Served) -> None:

@@ -11,8 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.web import stream
+from app.web import parts, stream
 from app.web.events import KEEP_ALIVE
+from tests.engine.small import LateToken
 from tests.web.numbers import read_numbers
 from tests.web.serving import Served, picture, serving, small_settings, wait_until
 from tests.web.streams import EVENTS, Event, read_events
@@ -94,7 +95,7 @@ def test_progress_is_told_while_the_device_works(served: Served) -> None:
         ("rho=5", IMAGE, 422, "invalid-option"),
         ("targets=doog", IMAGE, 422, "invalid-option"),
         ("model=nobody", IMAGE, 404, "unknown-model"),
-        ("", b"%PDF-1.7", 415, "not-an-image"),
+        ("", b"%!PS", 415, "not-an-image"),
         ("", IMAGE[: len(IMAGE) // 2], 400, "damaged-image"),
     ],
 )
@@ -116,10 +117,27 @@ def test_a_full_server_says_so_by_its_status(served: Served) -> None:
 
 
 def test_what_goes_wrong_later_is_the_last_event(client: httpx.Client) -> None:
-    answer = client.post(URL, files={"image": IMAGE}, data={**LONG, "timeout_ms": "300"}, headers=EVENTS)
+    data = {**LONG, "method": "paper", "timeout_ms": "500"}
+    answer = client.post(URL, files={"image": IMAGE}, data=data, headers=EVENTS)
     *_, last = read_events(answer.text.splitlines())
     assert (last.name, last.data["type"], last.data["status"]) == ("problem", "/problems/deadline-exceeded", 504)
     assert last.data["instance"] == answer.headers["X-Request-ID"]
+    assert [one["target_id"] for one in last.data["reached"]] == [0, 1, 2]
+
+
+def test_with_partial_a_late_stream_ends_with_what_was_found_by_then(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = LateToken()
+    token.be_late_in(3, served.parts.catalogue.served("tiny").model, monkeypatch)
+    monkeypatch.setattr(parts, "WorkToken", lambda _: token)
+    events = explained(served.client, method="paper", steps="1000", targets="all", partial="true")
+    assert events[-1].name == "result"
+    for one in events[-1].data["explanations"]:
+        assert (one["steps"], one["cut_short"]) == (3, True)
+        *_, last = [each.data for each in events if each.name == "progress" and each.data["target"] == one["target"]]
+        assert (last["step"], last["steps"]) == (3, 1000)
+        assert last["probability"] == pytest.approx(one["probability_after"], abs=0.02)
 
 
 def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:

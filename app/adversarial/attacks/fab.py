@@ -9,6 +9,7 @@ from torch import Tensor
 from app.adversarial.attacks.ball import answers_right
 from app.adversarial.attacks.objectives import likeliest_others
 from app.adversarial.loop import Network
+from app.adversarial.planes import onto_plane, product
 from app.adversarial.sizes import l2, per_row
 
 STEPS = 100  # of AutoAttack
@@ -16,7 +17,6 @@ STEPS = 100  # of AutoAttack
 _OVERSHOOT = 1.05
 _TOWARDS_START = 0.1  # the largest share of the projection of the clean image in a step
 _BACK = 0.9  # what is left of a change that has succeeded, before the search goes on
-_DOUBLINGS, _HALVINGS = 30, 30
 _LINE_SEARCH = 10
 _TINY = 1e-12
 
@@ -44,7 +44,7 @@ def _search(
     at = images.clone()
     for _ in range(steps):
         lead, slope = _lead(network, at, label, target)
-        level = (slope * at).flatten(1).sum(1) - lead  # the plane on which the linearized classes meet
+        level = product(slope, at) - lead  # the plane on which the linearized classes meet
         to_plane = onto_plane(at, slope, level) - at
         start_to_plane = onto_plane(images, slope, level) - images
         near, far = l2(to_plane), l2(start_to_plane)
@@ -67,39 +67,6 @@ def _lead(network: Network, at: Tensor, label: Tensor, target: Tensor) -> tuple[
         lead = logits.gather(1, target[:, None])[:, 0] - logits.gather(1, label[:, None])[:, 0]
         (slope,) = torch.autograd.grad(lead.sum(), leaf)
     return lead.detach(), slope
-
-
-def onto_plane(points: Tensor, normal: Tensor, level: Tensor) -> Tensor:
-    """The nearest points of [0, 1] with <normal, point> = level, or as near to that as [0, 1] allows.
-
-    They are clamp(point + m * normal) for the multiple m that meets the level, found by bisection: the product grows
-    with m.
-
-    Args:
-        points, normal: (batch, ...), points in [0, 1].
-        level: (batch,).
-    """
-    missing = level - (normal * points).flatten(1).sum(1)
-    sign = torch.where(missing < 0, -1.0, 1.0).to(points.dtype)
-
-    def moved(multiple: Tensor) -> Tensor:
-        return (points + normal * per_row(sign * multiple, points)).clamp(0, 1)
-
-    def short(multiple: Tensor) -> Tensor:
-        return sign * (level - (normal * moved(multiple)).flatten(1).sum(1)) > 0
-
-    high = missing.abs() / (l2(normal).square() + _TINY)  # meets the level where nothing is clamped
-    low = torch.zeros_like(high)
-    for _ in range(_DOUBLINGS):
-        beyond = short(high)
-        if not beyond.any():
-            break
-        low, high = torch.where(beyond, high, low), torch.where(beyond, 2 * high, high)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        beyond = short(middle)
-        low, high = torch.where(beyond, middle, low), torch.where(beyond, high, middle)
-    return moved(high)
 
 
 def _line_search(network: Network, images: Tensor, label: Tensor, nearest: Tensor) -> Tensor:

@@ -1,14 +1,31 @@
-"""Pages for people: /docs, with everything it loads, and one page for each kind of problem."""
+"""Pages for people: the review page at /, /docs, with everything they load, and one page for each kind of problem."""
 
+import base64
 from html import escape
 
 from fastapi import APIRouter, HTTPException
 from starlette.responses import FileResponse, HTMLResponse
 
+from app.images.color_maps import SUGGESTED, color_map
 from app.web.openapi import EXAMPLE_IMAGE, STATIC
 from app.web.problems import KINDS, PATH
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def review() -> FileResponse:
+    """Images in, explanations to look at; its scripts and styles are mounted at /page."""
+    return FileResponse(STATIC / "page" / "index.html")
+
+
+@router.get("/page/color-maps.json")
+def color_maps() -> dict[str, dict[str, str]]:
+    """Tables of the maps that the page offers, by kind and name: base64 of red, green and blue of each level."""
+    return {
+        kind: {name: base64.b64encode(color_map(name, kind).table.tobytes()).decode("ascii") for name in names}
+        for kind, names in SUGGESTED.items()
+    }
 
 
 @router.get("/docs")

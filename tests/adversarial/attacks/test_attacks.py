@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from app.adversarial.attacks.apgd import apgd
 from app.adversarial.attacks.ball import into_ball, stands
-from app.adversarial.attacks.fab import fab, onto_plane
+from app.adversarial.attacks.fab import fab
 from app.adversarial.attacks.objectives import likeliest_others, targeted_dlr, untargeted_cross_entropy
 from app.adversarial.attacks.square import square
 from app.adversarial.minimal import minimal_attack
@@ -106,13 +106,6 @@ def test_the_ball_is_entered_straight_and_then_clamped() -> None:
     assert torch.allclose(
         into_ball(image - torch.tensor([[[[0.3, 0.4]]]]), image, 0.25), torch.tensor([[[[0.35, 0.7]]]])
     )
-
-
-def test_nearest_point_of_a_plane_within_zero_to_one_by_hand() -> None:
-    # To x + y = 1.7 it would be (1.15, 0.55) straight: the first stops at 1 and the second makes up. To 0.4 likewise.
-    point, normal = torch.tensor([[[[0.8, 0.2]]]]), torch.ones(1, 1, 1, 2)
-    assert torch.allclose(onto_plane(point, normal, torch.tensor([1.7])), torch.tensor([[[[1.0, 0.7]]]]), atol=1e-5)
-    assert torch.allclose(onto_plane(point, normal, torch.tensor([0.4])), torch.tensor([[[[0.4, 0.0]]]]), atol=1e-5)
 
 
 def test_targeted_difference_of_logits_ratio_by_hand() -> None:

@@ -1,0 +1,172 @@
+// One image with what was asked of it: its reading, progress or problem, and the explanation chosen.
+
+import { secondsUntil, stateOf } from "./case_list.js";
+import { adviceOn, explanationIn, percent, pixels, readAs, titleOf } from "./words.js";
+
+export class CaseView {
+  /** `card(name)` tells of a model; `acts` has choose(place), contrast(class_id), cancel(ask), retry(ask), drop(ask). */
+  constructor(article, panes, card, acts) {
+    this.article = article;
+    this.panes = panes;
+    this.card = card;
+    this.acts = acts;
+    this.find = (selector) => article.querySelector(selector);
+    this.find("#cancel").addEventListener("click", () => acts.cancel(this.case.open));
+    this.find("#retry").addEventListener("click", () => acts.retry(this.case.open));
+    this.find("#drop-ask").addEventListener("click", () => acts.drop(this.case.open));
+  }
+
+  show(one) {
+    this.case = one;
+    const { main, open } = one;
+    const entry = one.explained[one.chosen] ?? one.explained[0];
+    const prediction = main.result?.prediction ?? main.prediction;
+    this.find("#name").textContent = one.name;
+    this.find("#reading").textContent = prediction ? `Read as ${readAs(prediction)}` : "";
+    this.#progress(open);
+    this.#problem(open);
+    this.find("#answer").hidden = main.state === "failed";
+    this.#targets(one);
+    this.#pictures(one, entry);
+    this.#words(one, entry);
+    this.#bars(one, prediction, entry);
+    this.#facts(main.result, entry?.explanation);
+  }
+
+  #progress(ask) {
+    const under = ["waiting", "running", "full"].includes(ask?.state);
+    this.find("#progress").hidden = !under;
+    if (!under) return;
+    this.find("#stage").textContent = stateOf(ask);
+    this.find("#bar").value = ask.share;
+  }
+
+  #problem(ask) {
+    const box = this.find("#problem");
+    const shown = ask?.state === "failed" || ask?.state === "full" ? ask.error : null;
+    if (!shown) {
+      box.hidden = true;
+      return;
+    }
+    const { title, advice, retry } = adviceOn(shown);
+    const again = ask.state === "full" ? ` It is sent again in ${secondsUntil(ask.againAt)} s.` : "";
+    setText(box.querySelector("h3"), title);
+    setText(box.querySelector(".what"), ask.state === "full" ? "" : (shown.message ?? ""));
+    setText(box.querySelector(".advice"), ask.state === "full" ? `Your image waits here.${again}` : advice);
+    this.find("#retry").hidden = !retry;
+    setText(this.find("#retry"), ask.state === "full" ? "Try now" : "Try again");
+    this.find("#drop-ask").hidden = !ask.options.against;
+    box.hidden = false;
+  }
+
+  #targets(one) {
+    const group = this.find("#targets");
+    while (group.children.length > one.explained.length) group.lastChild.remove();
+    one.explained.forEach(({ ask, target, explanation }, place) => {
+      const button = group.children[place] ?? group.appendChild(this.#targetButton(place));
+      button.setAttribute("aria-pressed", place === one.chosen);
+      const contrasted = { ...target, against: ask.options.against ? ask.prediction.class : null };
+      setText(button.firstChild, titleOf(explanation ?? contrasted));
+      const now = explanation?.probability_after ?? target.progress?.probability;
+      setText(button.lastChild, now === undefined ? "…" : percent(now));
+    });
+  }
+
+  #targetButton(place) {
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.append(document.createElement("span"), document.createElement("strong"));
+    button.addEventListener("click", () => this.acts.choose(place));
+    return button;
+  }
+
+  async #pictures(one, entry) {
+    if (!entry?.explanation) {
+      this.panes.forming(one.url, entry?.target.progress?.picture);
+      return;
+    }
+    const { result } = entry.ask;
+    const { explanation } = await this.card(result.model.name);
+    if (this.case === one) this.panes.show(result.original, entry.explanation, result.image, explanation.scale);
+  }
+
+  #words(one, entry) {
+    const said = entry?.explanation ? explanationIn(entry.explanation, entry.ask.result.prediction) : "";
+    setText(this.find("#words"), said);
+  }
+
+  /** Classes in the order of the first reading, then whatever only the changed picture brings up. */
+  #bars(one, prediction, entry) {
+    const before = new Map((prediction?.top ?? []).map((found) => [found.class_id, found]));
+    const explanation = entry?.explanation;
+    const after = new Map((explanation?.top_after ?? []).map((found) => [found.class_id, found]));
+    const rows = [...before.values(), ...[...after.values()].filter((found) => !before.has(found.class_id))];
+    const body = this.find("#bars tbody");
+    while (body.children.length > rows.length) body.lastChild.remove();
+    rows.forEach((found, place) => {
+      const row = body.children[place] ?? body.appendChild(this.#barRow());
+      const id = found.class_id;
+      const [name, first, second, contrast] = row.children;
+      row.classList.toggle("chosen", id === entry?.target.target_id);
+      row.dataset.id = id;
+      setText(name, found.class);
+      bar(first, before.get(id)?.probability);
+      bar(second, explanation ? after.get(id)?.probability : undefined);
+      const button = contrast.firstChild;
+      button.hidden = id === prediction.class_id || !one.main.result;
+      button.setAttribute("aria-label", `Why not ${found.class}?`);
+    });
+  }
+
+  #barRow() {
+    const row = document.createElement("tr");
+    const name = Object.assign(document.createElement("th"), { scope: "row" });
+    const cells = ["before", "after"].map((className) => {
+      const cell = Object.assign(document.createElement("td"), { className });
+      cell.append(document.createElement("span"), document.createElement("i"));
+      return cell;
+    });
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Why not?" });
+    button.addEventListener("click", () => this.acts.contrast(Number(row.dataset.id)));
+    const contrast = document.createElement("td");
+    contrast.append(button);
+    row.append(name, ...cells, contrast);
+    return row;
+  }
+
+  #facts(result, one) {
+    const list = this.find("#facts");
+    list.closest("details").hidden = !result || !one;
+    if (!result || !one) return;
+    const { image, model } = result;
+    const facts = {
+      Image: `${image.format}, ${image.width} × ${image.height} pixels. ${image.notes.join(" ")}`,
+      "SHA-256 of the file": image.sha256,
+      Model: `${model.name}, sees ${model.input.width} × ${model.input.height} pixels, fitted by ${model.input.fit}`,
+      "SHA-256 of its weights": model.weights_sha256,
+      "Size of the change": `RMS ${pixels(one.perturbation_rms)} (asked for: ${pixels(one.rho)}), L2 ${one.perturbation_l2.toPrecision(3)}`,
+      Search: `${one.method}, ${one.steps} steps, ${one.converged ? "settled" : "did not settle"} at the size asked for`,
+      ...(one.against
+        ? { "Margin, in logits": `${one.margin_before.toFixed(2)} before, ${one.margin_after.toFixed(2)} after` }
+        : {}),
+      Id: result.id,
+      Made: result.created,
+      "Milliseconds": Object.entries(result.timing_ms).map(([part, ms]) => `${part} ${Math.round(ms)}`).join(", "),
+    };
+    list.replaceChildren(
+      ...Object.entries(facts).flatMap(([term, said]) => [
+        Object.assign(document.createElement("dt"), { textContent: term }),
+        Object.assign(document.createElement("dd"), { textContent: said }),
+      ]),
+    );
+  }
+}
+
+function bar(cell, probability) {
+  setText(cell.firstChild, probability === undefined ? "–" : percent(probability));
+  cell.lastChild.style.setProperty("--share", probability ?? 0);
+}
+
+/** Only where it differs: screen readers announce an alert again whenever it is written. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

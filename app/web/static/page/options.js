@@ -1,0 +1,91 @@
+// The form "What to ask", and what it comes to as options of a request.
+
+import { model, models } from "./api.js";
+
+const LISTED = 20; // classes in the bars, at the most
+
+export class Options {
+  #cards = new Map(); // what is known of each model, by name
+  #named = new Set(); // ids of further classes to explain
+
+  constructor(form) {
+    this.form = form;
+    this.model = form.querySelector("#model");
+    this.list = form.querySelector("#named");
+    this.class = form.querySelector("#class");
+    this.rho = form.querySelector("#rho");
+    form.addEventListener("submit", (event) => event.preventDefault());
+    this.model.addEventListener("change", () => this.#fill());
+    this.class.addEventListener("change", () => this.#add());
+    this.class.addEventListener("keydown", (event) => event.key === "Enter" && this.#add());
+  }
+
+  async load() {
+    const served = await models();
+    this.model.replaceChildren(...served.map(({ name, default: chosen }) => new Option(name, name, chosen, chosen)));
+    await this.#fill();
+  }
+
+  /** Classes, sizes and scale of a model. */
+  async card(name) {
+    if (!this.#cards.has(name)) this.#cards.set(name, await model(name));
+    return this.#cards.get(name);
+  }
+
+  async #fill() {
+    const { classes, explanation } = await this.card(this.model.value);
+    this.classes = classes;
+    this.form.querySelector("#classes").replaceChildren(...classes.map((name) => new Option(name)));
+    this.rho.placeholder = explanation.rho;
+    this.#named.clear();
+    this.#showNamed();
+  }
+
+  #add() {
+    const wanted = this.class.value.trim().toLowerCase();
+    const id = this.classes.findIndex((name) => name.toLowerCase() === wanted);
+    this.class.setCustomValidity(wanted && id < 0 ? "This model has no such class; choose one of the list." : "");
+    if (!wanted || !this.class.reportValidity()) return;
+    this.#named.add(id);
+    this.class.value = "";
+    this.#showNamed();
+  }
+
+  #showNamed() {
+    this.list.replaceChildren(
+      ...[...this.#named].map((id) => {
+        const name = this.classes[id];
+        const button = Object.assign(document.createElement("button"), { type: "button", textContent: `${name} ×` });
+        button.setAttribute("aria-label", `Do not explain ${name}`);
+        button.addEventListener("click", () => {
+          this.#named.delete(id);
+          this.#showNamed();
+          this.class.focus();
+        });
+        const item = document.createElement("li");
+        item.append(button);
+        return item;
+      }),
+    );
+  }
+
+  /** A class as the interface takes it for sure: its id, unless a class is named like that. */
+  wordFor(id, classes = this.classes) {
+    return classes.includes(String(id)) ? classes[id] : String(id);
+  }
+
+  /** Options of a request, or null where the form says what is wrong. */
+  get asked() {
+    const given = new FormData(this.form);
+    const targets = [...given.getAll("word"), ...[...this.#named].map((id) => this.wordFor(id))];
+    if (!this.form.reportValidity()) return null;
+    return {
+      model: this.model.value,
+      targets: targets.length ? targets : ["predicted"],
+      direction: given.get("direction"),
+      method: this.form.querySelector("#method").value,
+      top_k: LISTED,
+      ...(this.rho.value ? { rho: this.rho.value } : {}),
+    };
+  }
+}

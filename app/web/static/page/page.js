@@ -1,0 +1,176 @@
+// The review page: images in, explanations out. Wires the form, the list, the view and the server's state together.
+
+import { colorMaps, example, Lost, Problem, readiness } from "./api.js";
+import { CaseList, stateOf } from "./case_list.js";
+import { CaseView } from "./case_view.js";
+import { Cases } from "./cases.js";
+import { Options } from "./options.js";
+import { Panes } from "./panes.js";
+
+const LOOK_AGAIN_MS = 2000;
+
+const NAMES = "names"; // of the images, kept for this tab alone, to say after a reload which are gone
+
+const find = (selector) => document.querySelector(selector);
+const cases = new Cases();
+const options = new Options(find("#ask"));
+let current = null;
+let view = null;
+
+const list = new CaseList(find("#cases"), {
+  choose: (one) => choose(one),
+  remove: (one) => {
+    cases.remove(one);
+    if (one === current) choose(cases.all[0] ?? null);
+  },
+});
+
+function choose(one) {
+  current = one;
+  draw();
+}
+
+function draw() {
+  list.show(cases.all, current);
+  find("#welcome").hidden = current !== null;
+  find("#shown").hidden = current === null;
+  find("#again").disabled = current === null;
+  if (current) view.show(current);
+}
+
+/** One column, as on a phone. */
+function narrow() {
+  return matchMedia("(max-width: 60rem)").matches;
+}
+
+function say(text) {
+  find("#said").textContent = text;
+}
+
+function take(files) {
+  const images = [...files];
+  const asked = options.asked;
+  if (!images.length || !asked || !view) return;
+  choose(cases.add(images, asked)[0]);
+  say(images.length === 1 ? `${images[0].name} is being explained.` : `${images.length} images are being explained.`);
+  if (narrow()) find("#case").scrollIntoView();
+}
+
+function notice(text, act = null) {
+  const box = find("#notice");
+  box.hidden = !text;
+  if (!text) return;
+  const [words, button] = box.children;
+  if (words.textContent !== text) words.textContent = text;
+  button.hidden = !act;
+  if (act) [button.textContent, button.onclick] = [act.label, act.do];
+}
+
+/** Look until the server is ready, saying meanwhile what is the matter. */
+async function untilReady() {
+  let wasLost = false;
+  for (let state = await readiness(); state !== "ready"; state = await readiness()) {
+    wasLost ||= state === "lost";
+    notice(
+      state === "lost"
+        ? "The server cannot be reached. Your images are kept in this page, which looks for it every two seconds. If it stays so, tell whoever runs it."
+        : "The server is starting. The page goes on by itself when it is ready.",
+    );
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+  notice(null);
+  return wasLost;
+}
+
+const CLOSE = { label: "Close", do: () => notice(null) };
+let looking = false;
+
+/** After a lost connection: hold what waits, until the server is back. */
+async function lost() {
+  if (looking) return;
+  looking = true;
+  cases.hold();
+  const wasAway = await untilReady();
+  looking = false;
+  cases.release();
+  const count = cases.lost.length;
+  if (!count) return;
+  const images = count === 1 ? "One explanation was" : `${count} explanations were`;
+  notice(`${wasAway ? "The server is back." : "The server answers."} ${images} cut off.`, {
+    label: "Explain again",
+    do: () => {
+      notice(null);
+      cases.retryLost();
+    },
+  });
+}
+
+/** The page keeps no images: after a reload it says which to choose again. */
+function tellOfReload() {
+  const names = JSON.parse(sessionStorage.getItem(NAMES) ?? "[]");
+  sessionStorage.removeItem(NAMES);
+  if (names.length) notice(`The page was reloaded, and keeps no images. Choose again: ${names.join(", ")}.`, CLOSE);
+}
+
+async function start() {
+  find("#options").open = !narrow();
+  try {
+    const [maps] = await Promise.all([colorMaps(), options.load()]);
+    view = new CaseView(find("#shown"), new Panes(find("#panes"), maps), (name) => options.card(name), {
+      choose: (place) => {
+        current.chosen = place;
+        draw();
+      },
+      contrast: async (id) => {
+        const { classes } = await options.card(current.main.options.model);
+        cases.contrast(current, options.wordFor(id, classes));
+      },
+      cancel: (ask) => cases.cancel(ask),
+      retry: (ask) => cases.retry(ask),
+      drop: (ask) => cases.drop(current, ask),
+    });
+  } catch (error) {
+    if (!(error instanceof Lost || error instanceof Problem)) throw error;
+    await untilReady();
+    return start();
+  }
+  tellOfReload();
+  document.body.dataset.ready = "";
+  performance.mark("usable");
+  if ((await readiness()) !== "ready") await untilReady();
+}
+
+addEventListener("pagehide", () => {
+  if (cases.all.length) sessionStorage.setItem(NAMES, JSON.stringify(cases.all.map((one) => one.name)));
+});
+
+cases.addEventListener("change", ({ detail: one }) => {
+  draw();
+  const { open, main } = one;
+  if (one === current && !open) say(`${one.name}: ${stateOf(main)}.`);
+});
+
+cases.addEventListener("lost", lost);
+
+setInterval(() => cases.all.some((one) => one.open?.state === "full") && draw(), 1000); // the seconds that are left
+
+find("#files").addEventListener("change", ({ target }) => {
+  take(target.files);
+  target.value = ""; // so that the same file can be chosen again
+});
+find("#example").addEventListener("click", async () => take([await example()]));
+find("#again").addEventListener("click", () => options.asked && cases.again(current, options.asked));
+document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files));
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragged");
+});
+document.addEventListener("dragleave", ({ relatedTarget }) => relatedTarget ?? document.body.classList.remove("dragged"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragged");
+  if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+  else say("What was dropped is no file. Save the image first, then drop the file.");
+});
+
+start();

@@ -1,0 +1,69 @@
+// Numbers and results as a person says them.
+
+export function percent(probability) {
+  if (probability > 0.9995 && probability < 1) return ">99.9%";
+  if (probability > 0 && probability < 0.0005) return "<0.1%";
+  return `${(100 * probability).toFixed(probability < 0.1 || probability > 0.99 ? 1 : 0)}%`;
+}
+
+export function pixels(rms) {
+  return rms.toPrecision(3).replace(/^0/, "");
+}
+
+/** A tab's name: what an explanation is of. */
+export function titleOf(one) {
+  if (one.against) return `${one.target}, not ${one.against}`;
+  const roles = { predicted: "as read", runner_up: "runner-up", named: "" };
+  return roles[one.role] ? `${one.target} (${roles[one.role]})` : one.target;
+}
+
+/** One explanation in a few sentences. */
+export function explanationIn(one, prediction) {
+  const aim = one.direction === "encourage" ? "more" : "less";
+  const contrast = one.against ? ` and not ${one.against}` : "";
+  const moved = `from ${percent(one.probability_before)} to ${percent(one.probability_after)}`;
+  const read = one.changed_class_to
+    ? `The changed picture is read as ${one.changed_class_to}, no longer as ${prediction.class}.`
+    : `The changed picture is still read as ${prediction.class}.`;
+  const failed = one.goal_met ? "" : " The search did not reach what was asked for: do not build on this explanation.";
+  return (
+    `This is how it would look ${aim} like ${one.target}${contrast}, to the network: a change of RMS ` +
+    `${pixels(one.perturbation_rms)} moves the probability of ${one.target} ${moved}. ${read}${failed}`
+  );
+}
+
+export function readAs(prediction) {
+  return `${prediction.class}, ${percent(prediction.probability)}`;
+}
+
+/** What went wrong with one image and what to do: `retry` says whether the same may go well another time. */
+export function adviceOn(error) {
+  if (error.kind === "not-an-image" || error.kind === "damaged-image" || error.kind === "empty-image") {
+    return { title: "This file cannot be read as an image", advice: "Choose another file.", retry: false };
+  }
+  if (["image-too-large", "too-many-pixels", "decoding-too-costly"].includes(error.kind)) {
+    return { title: "This image is too large here", advice: "Send a smaller one, or a part of it.", retry: false };
+  }
+  if (error.kind === "full") {
+    return { title: "The server has its hands full", advice: "Your image waits here and is sent again by itself.", retry: true };
+  }
+  if (error.kind === "deadline-exceeded") {
+    return { title: "It took too long", advice: "Try again when fewer are working, or ask for fewer classes.", retry: true };
+  }
+  if (error.kind === "unknown-model") {
+    return { title: "This model is no longer served", advice: "Reload the page and choose another.", retry: false };
+  }
+  if (error.kind === "not-finite") {
+    return { title: "The network gives no number for this image", advice: "Choose another model, or tell whoever runs this server.", retry: false };
+  }
+  if (error.kind === "cancelled") {
+    return { title: "It was cancelled", advice: "Nothing is left of it. You can begin anew.", retry: true };
+  }
+  if (error.kind === "internal-error") {
+    return { title: "Something broke on the server", advice: "Try once more. If it breaks again, tell whoever runs this server.", retry: true };
+  }
+  if (error.kind) {
+    return { title: error.title, advice: "Change what is asked for, then try again.", retry: true };
+  }
+  return { title: "The connection was lost before the answer came", advice: "Your image is still here. Try again once the server answers.", retry: true };
+}

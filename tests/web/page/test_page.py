@@ -1,0 +1,160 @@
+"""From dropping a file to the explanation, and what else a person does on the page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.page.review import Review
+from tests.web.serving import CLASSES, Served, picture
+
+MAX_BYTES = 300_000
+IMAGE = picture()
+
+
+def asked(client: httpx.Client, **options: object) -> dict[str, Any]:
+    """What the interface answers to the same question."""
+    answer: dict[str, Any] = client.post("/v1/explanations", files={"image": IMAGE}, data=options).json()
+    return answer
+
+
+def shown(probability: float) -> str:
+    """As the page writes it, in plain cases."""
+    return f"{100 * probability:.{1 if probability < 0.1 or probability > 0.99 else 0}f}%"
+
+
+def test_the_page_comes_from_here_alone_and_is_light(new_tab: Callable[[], Page], served: Served) -> None:
+    tab, loaded = new_tab(), []
+    tab.on("response", lambda answer: loaded.append((answer.url, len(answer.body()))))
+    Review(tab, str(served.client.base_url))
+    assert {httpx.URL(url).host for url, _ in loaded} == {served.host}
+    assert len(loaded) > 10
+    assert sum(size for _, size in loaded) < MAX_BYTES
+
+
+def test_a_dropped_image_is_explained_as_the_interface_says(review: Review, client: httpx.Client) -> None:
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    answer = asked(client)
+    prediction, (first, second) = answer["prediction"], answer["explanations"]
+    expect(review.find("#name")).to_have_text("one.png")
+    expect(review.find("#reading")).to_have_text(f"Read as {prediction['class']}, {shown(prediction['probability'])}")
+    before = {one["class"]: shown(one["probability"]) for one in prediction["top"]}
+    for place, one in enumerate((first, second)):
+        review.find("#targets button").nth(place).click()
+        after = {found["class"]: shown(found["probability"]) for found in one["top_after"]}
+        assert review.bars() == {name: (before[name], after[name]) for name in CLASSES}
+        expect(review.find("#words")).to_contain_text(f"{one['target']} from {shown(one['probability_before'])} to")
+
+
+def test_several_images_make_a_list_and_each_is_shown_when_chosen(review: Review) -> None:
+    review.drop({"a.png": IMAGE, "b.jpg": picture(9, 12, "JPEG"), "c.webp": picture(30, 20, "WEBP")})
+    expect(review.find("#cases .state").filter(has_text="%")).to_have_count(3)
+    assert list(review.cases()) == ["a.png", "b.jpg", "c.webp"]
+    review.find("#cases .case").nth(2).click()
+    expect(review.find("#name")).to_have_text("c.webp")
+    review.button("Remove c.webp").click()
+    expect(review.find("#name")).to_have_text("a.png")
+
+
+def test_an_image_can_be_pasted_or_chosen(review: Review) -> None:
+    review.paste({"pasted.png": IMAGE})
+    review.wait_for_result()
+    review.find("#files").set_input_files({"name": "chosen.png", "mimeType": "image/png", "buffer": IMAGE})
+    expect(review.find("#name")).to_have_text("chosen.png")
+    review.wait_for_result()
+
+
+def test_the_form_says_what_is_asked(review: Review, client: httpx.Client) -> None:
+    review.find("[name=word][value=runner_up]").uncheck()
+    review.find("#class").fill(CLASSES[2])
+    review.find("#class").press("Enter")
+    review.find("[value=discourage]").check()
+    review.find("#rho").fill("0.05")
+    review.find("#method").select_option("paper")
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    answer = asked(client, targets=["predicted", "2"], direction="discourage", rho="0.05", method="paper")
+    expect(review.find("#targets button")).to_have_count(len(answer["explanations"]))
+    review.find("#targets button").last.click()
+    after = shown(answer["explanations"][-1]["probability_after"])
+    expect(review.find("#targets button").last).to_contain_text(after)
+    expect(review.find("#words")).to_contain_text(f"less like {CLASSES[2]}")
+
+
+def test_a_class_that_the_model_lacks_is_refused_at_the_field(review: Review) -> None:
+    review.find("#class").fill("unicorn")
+    review.find("#class").press("Enter")
+    assert "no such class" in review.find("#class").evaluate("field => field.validationMessage")
+    assert review.find("#named li").count() == 0
+
+
+def test_the_picture_forms_while_it_is_worked_on(review: Review) -> None:
+    review.tab.evaluate("""() => {
+      const panes = document.querySelector("#panes"), image = panes.querySelector("[data-pane=explained] img");
+      window.seen = [];
+      new MutationObserver(() => window.seen.push([panes.dataset.state, image.src.slice(0, 15)]))
+        .observe(image, { attributes: true });
+    }""")
+    review.find("#model").select_option("slow")
+    review.find("#method").select_option("paper")
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    assert ["forming", "data:image/png;"] in review.tab.evaluate("window.seen")
+
+
+def test_a_class_that_is_pressed_is_contrasted_with_the_reading(review: Review, client: httpx.Client) -> None:
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    answer = asked(client, targets="runner_up", against="predicted")
+    (one,) = answer["explanations"]
+    review.button(f"Why not {one['target']}?").click()
+    tab = review.find("#targets button").nth(2)
+    expect(tab).to_contain_text(f"{one['target']}, not {one['against']}")
+    expect(tab).to_contain_text(shown(one["probability_after"]))
+    expect(tab).to_have_attribute("aria-pressed", "true")
+
+
+def test_an_image_is_explained_again_with_other_options(review: Review) -> None:
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    review.find("[name=word][value=runner_up]").uncheck()
+    review.button("Explain the image shown again").click()
+    expect(review.find("#targets button")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("color_map", "kind"), [("coolwarm", "signed"), ("PuOr_r", "signed"), ("inferno", "magnitude")]
+)
+@pytest.mark.parametrize("overlay", ["original", "none"])
+def test_the_map_is_the_one_that_the_server_draws(
+    review: Review, client: httpx.Client, color_map: str, kind: str, overlay: str
+) -> None:
+    """To two levels of 255: opacity is rounded to 8 bits in between."""
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    review.find("#map").select_option(color_map)
+    review.find("#onto").select_option({"original": "image", "none": "nothing"}[overlay])
+    answer = asked(client, heatmap=kind, color_map=color_map, overlay=overlay, include="heatmap", targets="predicted")
+    drawn = answer["explanations"][0]["pictures"]["heatmap"]
+    apart = review.tab.evaluate(
+        """async ({ data, enlarged }) => {
+      const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes]));
+      const [before, map] = document.querySelectorAll("[data-pane=heatmap] canvas");
+      const pixels = (draw) => {
+        const context = new OffscreenCanvas(map.width, map.height).getContext("2d");
+        context.imageSmoothingEnabled = false;
+        draw(context);
+        return context.getImageData(0, 0, map.width, map.height).data;
+      };
+      const mine = pixels((context) => [before, map].forEach((layer) => context.drawImage(layer, 0, 0)));
+      const [width, height] = [map.width * enlarged, map.height * enlarged];
+      const theirs = pixels((context) => context.drawImage(bitmap, 0, 0, width, height, 0, 0, map.width, map.height));
+      return Math.max(...mine.map((level, at) => Math.abs(level - theirs[at])));
+    }""",
+        {"data": drawn["data"], "enlarged": drawn["enlarged"]},
+    )
+    assert apart <= 2
