@@ -72,9 +72,11 @@ def _feeding(subject: Subject) -> Work:
 
     def feed(number: int) -> object:
         image = subject.pictures[number % len(subject.pictures)]
-        with subject.engine.place(subject.model, rows=len(options.targets), steps=options.most_steps) as place:
+        with subject.engine.place(
+            subject.model, rows=len(options.targets), steps=options.expected_gradients(1)
+        ) as place:
             chosen = choose(place, image, subject.classes, options, token)
-            found = explain_targets(place, image, chosen, options, (subject.rho,), token)
+            (found,) = explain_targets(place, image, chosen, options, (subject.rho,), token)
             return logits_of(place, (image + found.explanation.perturbation).clamp(0, 1), token)
 
     return feed

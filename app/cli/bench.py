@@ -81,9 +81,10 @@ def bench(
     if missing_peers():
         console.print(f"Not installed, and so not measured: {', '.join(missing_peers())}.")
     if json_file is not None:
-        _write_json(json_file, {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)})
+        written = {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)}
+        _write(json_file, f"{json.dumps(written, indent=2)}\n".encode())
     if plot is not None:
-        draw_benchmark(plot, title, found)
+        _write(plot, draw_benchmark(title, found))
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -172,8 +173,8 @@ def _shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _write_json(file: Path, written: Mapping[str, object]) -> None:
+def _write(file: Path, content: bytes) -> None:
     try:
-        file.write_text(json.dumps(written, indent=2) + "\n")
+        file.write_bytes(content)
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}.") from error

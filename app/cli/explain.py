@@ -69,12 +69,12 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
-    report: Annotated[
-        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
-    ] = None,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    report: Annotated[
+        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
+    ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
@@ -132,8 +132,12 @@ def explain(
                 write_report(apart, reporter, record, path.name)
             console.print(_table(str(path), result))
             if len(rows) < MAX_SHEET_ROWS:
-                rows.append(SheetRow(decode(data, limits, options.selection).eight_bits(), result))
-    (out / "sheet.png").write_bytes(draw_sheet(rows))
+                rows.append(
+                    SheetRow(
+                        decode(data, limits, options.selection).eight_bits(), result.prediction, result.explanations
+                    )
+                )
+    (out / "sheet.png").write_bytes(draw_sheet(rows).png)
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 
 

@@ -150,8 +150,8 @@ def bytes_of(record: Record) -> int:
     pictures = [drawn.png for one in explained for drawn in one.pictures.values()]
     films = [one.animation.webp for one in explained if one.animation is not None]
     tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
-    original = b"" if result.original is None else result.original.png
-    files = [record.upload, original, result.arrays_npz or b"", *pictures, *films]
+    of_all = [drawn.png for drawn in (result.original, result.sheet) if drawn is not None]
+    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films]
     classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))

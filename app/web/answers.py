@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
-from app.service.options import PICTURES, SWEEP_PICTURES, ExplainOptions
+from app.service.options import PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
 from app.service.results import ExplainResult, PredictResult, Record
-from app.web.file_names import RESULT, NamedFile, files_of, picture_name
+from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, picture_name
 from app.web.media_types import EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
 from app.web.schemas import explanation_answer, prediction_answer
@@ -29,7 +29,7 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
     Raises:
         OptionError: a picture is to be sent and none was asked for.
     """
-    if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES}:
+    if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES, SHEET}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
 
 
@@ -82,14 +82,22 @@ def _as_json(result: ExplainResult) -> Response:
 
 
 def _as_picture(result: ExplainResult) -> Response:
-    """The first target's first picture; what belongs to it is in the headers, in ASCII by percent-encoding."""
-    first = result.explanations[0]
-    name, drawn = next(iter(first.pictures.items()))
+    """The first target's first picture, or where none was asked for, the sheet of all targets.
+
+    What belongs to it is in the headers, in ASCII by percent-encoding.
+    """
     headers = {
-        "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',
         "AEX-Id": result.id,
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
+    }
+    first = result.explanations[0]
+    if not first.pictures and result.sheet is not None:
+        headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}
+        return Response(result.sheet.png, headers=headers, media_type=PNG)
+    name, drawn = next(iter(first.pictures.items()))
+    headers |= {
+        "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',
         "AEX-Target": quote(first.target),
         "AEX-Direction": first.direction,
         "AEX-Picture": name,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -136,6 +136,7 @@ class SweepPoint(BaseModel):
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    top_after: list[ClassProbability] = Field(description="of the explained picture of this size")
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
@@ -200,6 +201,9 @@ class ExplanationAnswer(Answer):
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
     )
+    sheet: Picture | None = Field(
+        description="every target side by side, its heatmap and its explained picture; null unless include names sheet"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -219,9 +223,15 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
     original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    sheet = None if result.sheet is None else _picture(result.sheet, SHEET_FILE, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
-        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+        **_common(result),
+        explanations=explanations,
+        original=original,
+        sheet=sheet,
+        arrays=arrays,
+        kept_until=kept_until,
     )
     return answer.model_dump(by_alias=True)
 
@@ -267,7 +277,8 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     sweep = []
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
-        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+        pictures = _pictures(point.pictures, names, embed=embed)
+        sweep.append(SweepPoint(**_said(point, SweepPoint), top_after=_top(point.top_after), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),

@@ -72,6 +72,7 @@ def record(
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
         original=None,
+        sheet=None,
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)
