@@ -15,15 +15,18 @@ _DOTS_PER_INCH = 150
 _ONE_AT_A_TIME = Lock()  # matplotlib is not safe in threads
 
 
-def plot_png(draw: Callable[["Axes"], None]) -> bytes:
-    """PNG of what `draw` draws on empty axes."""
+def plot_png(*panels: Callable[["Axes"], None], title: str | None = None, width: float = 7) -> bytes:
+    """PNG, `width` inches wide, of what each panel draws on empty axes, side by side."""
     with _ONE_AT_A_TIME:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (a second, which most never need)
         from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
 
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        figure = Figure(figsize=(width, 4.5), layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
+        for place, draw in enumerate(panels, 1):
+            draw(figure.add_subplot(1, len(panels), place))
+        if title is not None:
+            figure.suptitle(title)
         png = io.BytesIO()
         figure.savefig(png, dpi=_DOTS_PER_INCH, format="png")
     return png.getvalue()

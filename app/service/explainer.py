@@ -115,6 +115,10 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
+        return self.record(data, options, token, mailbox).result
+
+    def record(self, data: bytes, options: ExplainOptions, token: WorkToken, mailbox: Mailbox | None = None) -> Record:
+        """The same with what a report needs beside it; raises as `explain` does."""
         explanation_id, served = new_id(), self._catalogue.served(options.model)
         mailbox = Mailbox(read=False) if mailbox is None else mailbox
         try:

@@ -102,9 +102,9 @@ class Clock:
 
 def test_what_is_kept_is_found_and_says_until_when() -> None:
     kept = KeptResults(max_bytes=10**6, seconds=60, now=Clock())
-    result = kept.keep(record("a"))
-    assert result.kept_until == NOON + timedelta(seconds=60)
-    assert kept.get("a").result is result
+    mine = kept.keep(record("a"))
+    assert mine.result.kept_until == NOON + timedelta(seconds=60)
+    assert kept.get("a") is mine
 
 
 def test_its_time_is_over_to_the_second_and_it_is_said_to_be_gone() -> None:
@@ -143,7 +143,7 @@ def test_the_oldest_make_room_for_the_newest() -> None:
 def test_one_that_is_too_large_is_not_kept_and_drives_none_out() -> None:
     kept = KeptResults(max_bytes=20_000, seconds=60)
     kept.keep(record("a"))
-    assert kept.keep(record("large", upload=20_000)).kept_until is None
+    assert kept.keep(record("large", upload=20_000)).result.kept_until is None
     kept.get("a")
     with pytest.raises(UnknownExplanation):
         kept.get("large")
@@ -170,7 +170,7 @@ def test_one_that_never_was_is_unknown(ask: Callable[[KeptResults, str], object]
 
 def test_zero_seconds_keep_nothing() -> None:
     kept = KeptResults(max_bytes=10**6, seconds=0)
-    assert kept.keep(record("a")).kept_until is None
+    assert kept.keep(record("a")).result.kept_until is None
     with pytest.raises(UnknownExplanation, match="it is not kept here"):
         kept.get("a")
 
