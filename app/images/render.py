@@ -155,11 +155,6 @@ def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> E
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
 
 
-def draw_image(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG of an image (height, width, 3), as it is."""
-    return _png(Image.fromarray(pixels))
-
-
 def draw_for_page(png: bytes, longest_side: int) -> bytes:
     """A picture of ours again, as a page shows it: a small one in whole squares, a large one shrunk."""
     with Image.open(io.BytesIO(png)) as picture:

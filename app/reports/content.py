@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from app.images.render import draw_for_page, draw_image
+from app.images.render import draw_for_page, draw_pixels
 from app.networks.card import architecture_in_words
 from app.networks.scores import score_tables
 from app.reports.words import (
@@ -126,7 +126,7 @@ def _short(record: Record) -> Iterator[str]:
 def _image_part(record: Record, image: NDArray[np.uint8], file_name: str) -> Part:
     facts, model = record.result.image, record.result.model
     named = (("file", printable(file_name)),) if file_name else ()
-    shown = Shown(draw_for_page(draw_image(image), _LONGEST_SIDE), "The image", "as it was uploaded")
+    shown = Shown(draw_for_page(draw_pixels(image).png, _LONGEST_SIDE), "The image", "as it was uploaded")
     return Part(
         "The image",
         pictures=(shown,),

@@ -22,7 +22,7 @@ from app.engine.token import WorkToken
 from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
-from app.images.render import ExplainedPicture, draw_image, draw_pixels, explained_pixels
+from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
@@ -206,7 +206,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits, record.options.selection).eight_bits())
+        return draw_pixels(decode(record.upload, self._limits, record.options.selection).eight_bits()).png
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
