@@ -77,10 +77,9 @@ def _with_sweep(
     if "curve" in options.include:
         png = plot_png(lambda axes: draw_curve(axes, swept))
         drawn["curve"] = DrawnPicture(png, *Image.open(io.BytesIO(png)).size)
-    asked_for = {name: drawn[name] for name in options.include if name in drawn}
     return replace(
         one,
-        pictures={**asked_for, **drawn},
+        pictures={name: drawn[name] for name in (*options.include, *drawn) if name in drawn},
         sweep=tuple(swept),
         animation=animate(frames) if "animation" in options.include else None,
     )
