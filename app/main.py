@@ -13,6 +13,7 @@ from app.engine.device import Engine
 from app.engine.flops import device_flops_per_second
 from app.engine.telemetry import Event
 from app.errors import AexError
+from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.service.kept import KeptResults
@@ -41,6 +42,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
     for name, why in catalogue.broken().items():
         log.warning("model set aside", model=name, why=why)
+    for name, why in catalogue.without_twin().items():
+        log.warning("no second opinion", model=name, why=why)
 
     metrics = Metrics()
 
@@ -81,6 +84,7 @@ def _put_together(
     limits = settings.decode_limits()
     return Parts(
         explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept),
+        reporter=Reporter(decode_limits=limits, notice=settings.report_notice),
         catalogue=catalogue,
         workers=Workers(settings.places),
         metrics=metrics,

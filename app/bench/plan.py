@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """What the benchmark may cost. The defaults take about ten minutes on one core.
+    """What the benchmark may cost.
 
     Attributes:
         repeats: rounds of what is timed call by call; medians of them are reported.
@@ -21,6 +21,11 @@ class Plan:
     requests: tuple[int, int] = (200, 2000)
     most_rows: int = 256
     sides: tuple[int, ...] = (32, 64, 128, 224)
+
+    @property
+    def warm_up_seconds(self) -> float:
+        """Of clients asking, before the rounds that count."""
+        return self.round_seconds / 8
 
 
 QUICK = Plan(repeats=2, rounds=1, round_seconds=1.5, requests=(16, 48), most_rows=16, sides=(32, 64))

@@ -38,7 +38,7 @@ def write_card(name: str, description: ModelDescription, pictures: Collection[st
     measured = _measured(description.scores) if description.scores else "Nothing was measured with this software yet."
     sections = (
         f"# {name}",
-        f"{_architecture(description)}, from images of {size.height}x{size.width} pixels"
+        f"{architecture_in_words(description)}, from images of {size.height}x{size.width} pixels"
         f" ({'colour' if size.channels == 3 else 'grey'}) to {len(description.classes)} classes:"
         f" {classes}{f' and {more} more' if more > 0 else ''}.",
         f"Images of another shape are fitted by `{size.fit}`. Explanations have RMS {defaults.rho:g} unless asked"
@@ -48,18 +48,27 @@ def write_card(name: str, description: ModelDescription, pictures: Collection[st
             f"## {part.replace('_', ' ').capitalize()}\n\n{getattr(description, part) or unknown}"
             for part, unknown in _UNKNOWN.items()
         ),
+        *([f"## Second opinion\n\n{_second_opinion(description.twin)}"] if description.twin else []),
         f"## Training\n\n{trained}",
         f"## Measured\n\n{measured}",
     )
     return "\n\n".join(sections) + "\n"
 
 
-def _architecture(description: ModelDescription) -> str:
+def architecture_in_words(description: ModelDescription) -> str:
+    """What kind of network it is, as a sentence begins."""
     architecture = description.architecture
     if isinstance(architecture, TorchvisionConfig):
         return f"torchvision's `{architecture.name}`"
     layers = 2 * sum(architecture.blocks) + 2
     return f"A pre-activation residual network of {layers} layers with `{architecture.activation}`"
+
+
+def _second_opinion(twin: str) -> str:
+    return (
+        f"Its plain twin, `{twin}`, trained without attacks, reads each image too where it is served beside this model;"
+        " the answer has both predictions, and says whether they agree. What is explained is this model."
+    )
 
 
 def _measured(scores: Mapping[str, object]) -> str:

@@ -21,8 +21,8 @@ Method = Literal["fast", "paper", "counterfactual"]
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
-ORIGINAL = "original"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, ORIGINAL, "arrays")
+ORIGINAL, SHEET = "original", "sheet"
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
@@ -133,8 +133,9 @@ class ExplainOptions(PredictOptions):
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
         methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
-        include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`; of a sweep its
-            `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
+        include: pictures to draw of each target, `sheet` (all of them on one picture), `original` (the upload as it was
+            read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
+            explained picture at each size.
         seed: of whatever is random; neither method is.
         margin: whether to say how much change the prediction withstands, too.
         partial: where the time is over, the answer is what was found by then, in place of an error.
@@ -200,22 +201,25 @@ class ExplainOptions(PredictOptions):
         """Gradient steps of each row at the most."""
         return DEFAULT_STEPS[self.method] if self.steps is None else self.steps
 
-    @property
-    def other_methods(self) -> tuple[str, ...]:
-        """Beside the adversarial change, each once."""
-        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
-
-    def expected_gradients(self, rows: int) -> int:
-        """About how many gradient evaluations each of `rows` explanations costs, and its part of the margin's."""
-        margin = EVALUATIONS // rows if self.margin else 0
-        return self.most_steps + margin + sum(EXPECTED_GRADIENTS[name] for name in self.other_methods)
-
     def sweep_sizes(self, rho: float) -> tuple[float, ...]:
         """The sizes of the sweep, rising; none without a sweep. `rho` is the explanation's own."""
         if not isinstance(self.sweep, int):
             return self.sweep or ()
         beyond = min(SWEPT_BEYOND, MAX_SIZE / rho)
         return tuple(min(MAX_SIZE, rho * (beyond * number / self.sweep)) for number in range(1, self.sweep + 1))
+
+    @property
+    def other_methods(self) -> tuple[str, ...]:
+        """Beside the adversarial change, each once."""
+        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def expected_gradients(self, rows: int, sizes: int) -> int:
+        """About how many gradient evaluations each of `rows` rows costs, targets times sizes.
+
+        What is found once, the maps of other methods at one size and the margin, is shared out among them.
+        """
+        others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
+        return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

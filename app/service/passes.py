@@ -70,10 +70,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Found:
-    """Every target explained at each size, everything on the CPU.
+    """Every target explained at one size, everything on the CPU.
 
     Attributes:
-        explanation: a row for each target at the first size, then for each at the next, unclamped.
+        explanation: a row for each target, unclamped.
         steps_made: gradient steps of each row.
         cut_short: whether the deadline ended its search.
         looks: forward passes of each row at the most: at the end of the search, and at the picture that is sent.
@@ -128,7 +128,7 @@ def explain_targets(
     sizes: Sequence[float],
     token: WorkToken,
     observe: Observer | None = None,
-) -> Found:
+) -> list[Found]:
     """Explain one image (channels, height, width) for every target chosen at each size, all rows side by side.
 
     Raises:
@@ -147,4 +147,8 @@ def explain_targets(
     made = replace(rows, steps=climbed.steps_made)
     explanation = judge(made, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(explanation, climbed.steps_made.tolist(), climbed.cut_short.tolist())
+    count, steps_made, cut_short = len(label), climbed.steps_made.tolist(), climbed.cut_short.tolist()
+    return [
+        Found(explanation[part], steps_made[part], cut_short[part])
+        for part in (slice(first, first + count) for first in range(0, len(rows), count))
+    ]

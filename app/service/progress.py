@@ -148,7 +148,7 @@ class Follower:
     def end(self, found: Found) -> None:
         """Tell where each row ended, which the device's thread may have skipped."""
         after, perturbation = found.explanation.probability_after.tolist(), found.explanation.perturbation
-        for row, step in enumerate(found.steps_made[: len(self._targets)]):
+        for row, step in enumerate(found.steps_made):
             self._latest[row] = step, after[row]
             self._mailbox.put(row, self._at(row, step, after[row], perturbation[row]))
 

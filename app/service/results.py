@@ -299,6 +299,7 @@ class ExplainResult:
     Attributes:
         margin: how much change the answer withstands, where it was asked for.
         original: the upload as it was read, 8 bit, where `original` was asked for.
+        sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
@@ -313,6 +314,7 @@ class ExplainResult:
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None
+    sheet: DrawnPicture | None
     arrays_npz: bytes | None
     margin: RobustnessMargin | None = None
     kept_until: datetime | None = None

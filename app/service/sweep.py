@@ -15,7 +15,7 @@ from app.images.decode import DecodedImage
 from app.images.plot import COLORS, plot_png
 from app.images.render import ExplainedPicture, draw_pixels
 from app.service.options import ExplainOptions
-from app.service.results import DrawnPicture, TargetExplanation
+from app.service.results import DrawnPicture, Prediction, TargetExplanation
 from app.service.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _FRAMES_A_LINE = 9
 
 def with_sweeps(
     rows: Sequence[TargetExplanation],
+    prediction: Prediction,
     upload: DecodedImage,
     shown: Sequence[ExplainedPicture],
     options: ExplainOptions,
@@ -38,6 +39,7 @@ def with_sweeps(
 
     Args:
         rows: each target at the size asked for, then each at the sweep's others.
+        prediction: of the upload.
         upload: as it came.
         shown: the explained picture of each row, shrunk to `SWEEP_SIDE`; not read without a sweep.
         options: `include` says what to draw.
@@ -53,7 +55,7 @@ def with_sweeps(
     for one in asked:
         token.check()
         places = [at[one.target_id, size] for size in options.sweep_sizes(rho)]
-        points = [unchanged(one), *(rows[place] for place in places)]
+        points = [unchanged(one, prediction), *(rows[place] for place in places)]
         explained.append(_with_sweep(one, points, [before, *(shown[place] for place in places)], options))
     return tuple(explained)
 
@@ -77,13 +79,13 @@ def _with_sweep(
         drawn["curve"] = DrawnPicture(png, *Image.open(io.BytesIO(png)).size)
     return replace(
         one,
-        pictures={name: drawn[name] for name in options.include if name in drawn},
+        pictures={name: drawn[name] for name in (*options.include, *drawn) if name in drawn},
         sweep=tuple(swept),
         animation=animate(frames) if "animation" in options.include else None,
     )
 
 
-def unchanged(one: TargetExplanation) -> TargetExplanation:
+def unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
     """The upload itself, as the explanation of size 0."""
     return replace(
         one,
@@ -97,6 +99,7 @@ def unchanged(one: TargetExplanation) -> TargetExplanation:
         converged=True,
         goal_met=False,
         changed_class_to=None,
+        top_after=prediction.top,
     )
 
 
@@ -116,7 +119,7 @@ def draw_film_strip(swept: Sequence[TargetExplanation], frames: Sequence[NDArray
         top = GAP_PIXELS + line * cell_height
         paste_cell(strip, column, top, Image.fromarray(frame), [size, probability, changed])
     file = io.BytesIO()
-    strip.save(file, format="PNG", optimize=True)
+    strip.save(file, format="PNG")
     return DrawnPicture(file.getvalue(), strip.width, strip.height)
 
 
@@ -134,6 +137,7 @@ def draw_curve(axes: "Axes", swept: Sequence[TargetExplanation]) -> None:
             marker="o",
             color=COLORS[0],
             markerfacecolor=color,
+            clip_on=False,
             label=label,
         )
     verb = "more" if swept[0].direction == "encourage" else "less"

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.images.decode import ACCEPTED
-from app.web.media_types import DICOM, FORM, JSON, PDF, PROBLEM
+from app.web.media_types import DICOM, FORM, HTML, JSON, PDF, PNG, PROBLEM, ZIP
 from app.web.options import Option
 from app.web.problems import KINDS, Problem
 
@@ -80,6 +80,11 @@ IMAGE_PROBLEMS = problems(
     "deadline-exceeded",
 )
 """Of every route that takes an image."""
+
+
+_BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
+FILES: Schema = {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, PDF: _BINARY, HTML: {"schema": {"type": "string"}}}
+"""What an explanation may be besides JSON: a picture, all files in one, or the report."""
 
 
 def describe_api(app: FastAPI) -> None:

@@ -266,7 +266,7 @@ EXPLAIN = (
     _list(
         "include",
         f"any of {', '.join(INCLUDABLE)}",
-        "pictures to draw, original (the upload as read) and arrays",
+        "pictures to draw of each target, sheet (all targets side by side), original (the upload as read) and arrays",
         PICTURES,
         INCLUDABLE,
     ),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
@@ -138,6 +138,7 @@ class SweepPoint(BaseModel):
     converged: bool
     goal_met: bool
     changed_class_to: str | None
+    top_after: list[ClassProbability] = Field(description="of the explained picture of this size")
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
@@ -270,6 +271,9 @@ class ExplanationAnswer(Answer):
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
     )
+    sheet: Picture | None = Field(
+        description="every target side by side, its heatmap and its explained picture; null unless include names sheet"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -300,12 +304,14 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
     original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    sheet = None if result.sheet is None else _picture(result.sheet, SHEET_FILE, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
         original=original,
+        sheet=sheet,
         arrays=arrays,
         kept_until=kept_until,
     )
@@ -353,13 +359,13 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     sweep = []
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
-        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+        pictures = _pictures(point.pictures, names, embed=embed)
+        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
-        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -367,9 +373,10 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
-    """The plain values of an answer's fields."""
+    """What an explanation and a point of its sweep both say."""
     built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
-    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    return {**plain, "top_after": _top(one.top_after)}
 
 
 def _pictures(

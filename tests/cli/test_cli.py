@@ -94,6 +94,23 @@ def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path
         assert sheet.height > 2 * 192
 
 
+def test_each_image_gets_a_report_of_its_own(aex: Aex, tmp_path: Path) -> None:
+    files = [tmp_path / "r.pdf", tmp_path / "r.html"]
+    words = ["--steps", "1", "--out", tmp_path / "out", "--report", files[0], "--report", files[1]]
+    assert aex("explain", CAT, SHIP, *words)[0] == 0
+    written = {path.name for path in tmp_path.glob("r*")}
+    assert written == {"r-cat-0.pdf", "r-cat-0.html", "r-ship-1.pdf", "r-ship-1.html"}
+    assert (tmp_path / "r-ship-1.pdf").read_bytes().startswith(b"%PDF-")
+    assert "<td>ship-1.png</td>" in (tmp_path / "r-ship-1.html").read_text()
+
+
+@pytest.mark.parametrize(("name", "said"), [("r.txt", "ends in .html or .pdf"), ("no/r.pdf", "make it first")])
+def test_a_report_that_cannot_be_written_is_refused_at_once(aex: Aex, tmp_path: Path, name: str, said: str) -> None:
+    status, _, err = aex("explain", "nowhere.png", "--out", tmp_path, "--report", tmp_path / name)
+    assert status == 1
+    assert said in err
+
+
 def test_an_image_that_is_none_is_named_with_what_was_wrong(aex: Aex, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_text("hello")

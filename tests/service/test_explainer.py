@@ -199,10 +199,10 @@ class LateCancel(KeptResults):
 
     explainer: Explainer
 
-    def keep(self, record: Record) -> ExplainResult:
-        result = super().keep(record)
-        self.explainer.delete(result.id)
-        return result
+    def keep(self, record: Record) -> Record:
+        kept = super().keep(record)
+        self.explainer.delete(kept.result.id)
+        return kept
 
 
 def test_one_that_is_cancelled_as_it_is_kept_has_no_answer_and_is_not_kept(tmp_path: Path) -> None:
