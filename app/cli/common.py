@@ -19,6 +19,7 @@ from app.errors import AexError, DataError, OptionError
 from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
+from app.service.results import ExplainResult, PredictResult
 from app.settings import Settings
 from app.web.values import center_and_width
 
@@ -38,6 +39,9 @@ LevelWindow = Annotated[
 ]
 ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
+SecondOpinion = Annotated[
+    bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask the model's plain twin, too.")
+]
 DeviceName = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … (default: AEX_DEVICE).")]
 
 
@@ -100,6 +104,15 @@ def naming(path: Path) -> Iterator[None]:
         raise  # the same for every image
     except AexError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def print_second_opinion(result: PredictResult | ExplainResult) -> None:
+    """What the model's twin makes of the image, where there is one."""
+    second = result.second_opinion
+    if second is not None:
+        best = second.prediction.best
+        verdict = "the same" if second.agrees else "[bold]they disagree[/bold]"
+        console.print(f"second opinion, by {second.model.name}: {best.name} at {best.probability:.3f}; {verdict}")
 
 
 def progress_bar(*, hidden: bool = False) -> Progress:

@@ -15,10 +15,12 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    SecondOpinion,
     console,
     each_image,
     naming,
     open_explainer,
+    print_second_opinion,
     read_settings,
     read_window,
 )
@@ -69,6 +71,7 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    second_opinion: SecondOpinion = True,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -114,6 +117,7 @@ def explain(
             *(("arrays",) if arrays else ()),
         ),
         top_k=top_k,
+        second_opinion=second_opinion,
         page=page,
         frame=frame,
         window=read_window(window),
@@ -133,6 +137,7 @@ def explain(
                 apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
                 write_report(apart, reporter, record, path.name)
             console.print(_table(str(path), result))
+            print_second_opinion(result)
             if len(rows) < MAX_SHEET_ROWS:
                 rows.append(
                     SheetRow(

@@ -14,10 +14,12 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    SecondOpinion,
     console,
     each_image,
     naming,
     open_explainer,
+    print_second_opinion,
     read_window,
 )
 from app.engine.token import WorkToken
@@ -31,6 +33,7 @@ def predict(
     model: ModelName = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list, 0 for all.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    second_opinion: SecondOpinion = True,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -41,7 +44,14 @@ def predict(
 
     Examples: aex predict examples/cat-0.png    aex predict --top-k 0 --json scans/*.jpg
     """
-    options = PredictOptions(model=model, top_k=top_k, page=page, frame=frame, window=read_window(window))
+    options = PredictOptions(
+        model=model,
+        top_k=top_k,
+        second_opinion=second_opinion,
+        page=page,
+        frame=frame,
+        window=read_window(window),
+    )
     with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "predicting"):
             with naming(path):
@@ -50,6 +60,7 @@ def predict(
                 print(json.dumps({"file": str(path), **prediction_answer(result)}))  # noqa: T201 - the answer itself
             else:
                 console.print(_table(str(path), result))
+                print_second_opinion(result)
 
 
 def _table(title: str, result: PredictResult) -> Table:

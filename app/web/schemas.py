@@ -80,6 +80,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -185,6 +193,9 @@ class Answer(BaseModel):
     model: Model
     image: Image
     prediction: Prediction
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
 
 
 class PredictionAnswer(Answer):
@@ -238,17 +249,24 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
 
 def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -270,7 +288,12 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    return {
+        **facts(result),
+        "prediction": prediction_field(result.prediction),
+        "second_opinion": _second_opinion(result.second_opinion),
+        "timing_ms": timing_ms,
+    }
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:

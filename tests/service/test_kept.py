@@ -71,6 +71,7 @@ def record(
         prediction=Prediction(top),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        second_opinion=None,
         original=None,
         sheet=None,
         arrays_npz=None,
