@@ -55,7 +55,7 @@ def with_sweeps(
     for one in asked:
         token.check()
         places = [at[one.target_id, size] for size in options.sweep_sizes(rho)]
-        points = [_unchanged(one, prediction), *(rows[place] for place in places)]
+        points = [unchanged(one, prediction), *(rows[place] for place in places)]
         explained.append(_with_sweep(one, points, [before, *(shown[place] for place in places)], options))
     return tuple(explained)
 
@@ -85,7 +85,7 @@ def _with_sweep(
     )
 
 
-def _unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
+def unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
     """The upload itself, as the explanation of size 0."""
     return replace(
         one,
