@@ -16,9 +16,11 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    SecondOpinion,
     console,
     each_image,
     naming,
+    print_second_opinion,
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
@@ -65,6 +67,7 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    second_opinion: SecondOpinion = True,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -111,6 +114,7 @@ def explain(
             *(("arrays",) if arrays else ()),
         ),
         top_k=top_k,
+        second_opinion=second_opinion,
         page=page,
         frame=frame,
         window=read_window(window),
@@ -131,6 +135,7 @@ def explain(
                 apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
                 apart.write_bytes(made.report(kind_of(file)))
             console.print(_table(str(path), made.answer))
+            print_second_opinion(made.answer)
             if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
                 rows.append(made.sheet_row())
     said = f"written to {out}"

@@ -53,6 +53,7 @@ from app.service.results import (
     TargetExplanation,
 )
 from app.service.running import Running
+from app.service.second_opinion import ask_twin
 from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
@@ -109,19 +110,22 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
+        clock, served, twin = _Clock(), self._catalogue.served(options.model), self._twin(options)
         checkpoint = served.checkpoint
-        with self._engine.place(served.model) as place:
+        with self._engine.place(served.model, second=None if twin is None else twin.model) as place:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
+                prediction = prediction_of(checkpoint, logits[0], options.top_k)
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
-            prediction=prediction_of(checkpoint, logits[0], options.top_k),
+            prediction=prediction,
+            second_opinion=second,
             timing_ms=clock.timing_ms,
         )
 
@@ -186,13 +190,17 @@ class Explainer:
         token: WorkToken,
         mailbox: Mailbox,
     ) -> ExplainResult:
-        clock, checkpoint = _Clock(), served.checkpoint
+        clock, checkpoint, twin = _Clock(), served.checkpoint, self._twin(options)
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
         steps = options.expected_gradients(rows, len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=steps) as place, ExitStack() as late:
+        second_model = None if twin is None else twin.model
+        with (
+            self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
+            ExitStack() as late,
+        ):
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
@@ -202,6 +210,7 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
             follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
@@ -236,6 +245,7 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
+            second_opinion=second,
             explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
             original=original,
@@ -274,6 +284,9 @@ class Explainer:
         with self._engine.place(served.model, rows=2, steps=1) as place:
             chosen = choose(place, grey, classes, options, token)
             explain_targets(place, grey, chosen, options, [0.1], token)
+
+    def _twin(self, options: PredictOptions) -> Served | None:
+        return self._catalogue.twin(options.model) if options.second_opinion else None
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""

@@ -45,12 +45,14 @@ class PredictOptions:
     Attributes:
         model: name of the model, or None for the installation's default.
         top_k: how many classes to list, 0 for all.
+        second_opinion: whether the model's twin is asked, too, where it names one.
         timeout_ms: milliseconds until the request is given up, or None for the installation's.
         page, frame, window: which part of the file, as in `Selection`.
     """
 
     model: str | None = None
     top_k: int = 5
+    second_opinion: bool = True
     timeout_ms: int | None = None
     page: int | None = None
     frame: int | None = None

@@ -87,6 +87,15 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """What the model's plain twin makes of the same image; `agrees` where the most probable class is the same."""
+
+    model: ModelFacts
+    prediction: Prediction
+    agrees: bool
+
+
+@dataclass(frozen=True)
 class ChosenTarget:
     """A class that is explained; `role` as in `TargetExplanation`."""
 
@@ -280,13 +289,18 @@ class MarginResult:
 
 @dataclass(frozen=True)
 class PredictResult:
-    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict."""
+    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
+
+    Attributes:
+        second_opinion: None where it was not asked for, or the model has no twin here.
+    """
 
     id: str
     created: datetime
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    second_opinion: SecondOpinion | None
     timing_ms: Mapping[str, float]
 
 
@@ -296,6 +310,7 @@ class ExplainResult:
 
     Attributes:
         margin: how much change the answer withstands, where it was asked for.
+        second_opinion: as of a prediction.
         original: the upload as it was read, 8 bit, where `original` was asked for.
         sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
@@ -309,6 +324,7 @@ class ExplainResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None

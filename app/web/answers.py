@@ -96,6 +96,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
     }
+    if result.second_opinion is not None:
+        headers["AEX-Second-Opinion"] = quote(result.second_opinion.prediction.best.name)
     first = result.explanations[0]
     if not first.pictures and result.sheet is not None:
         headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}

@@ -75,6 +75,16 @@ PREDICT = (
         {"type": "integer", "minimum": 0, "default": 5, "description": "classes in the prediction, 0 for all"},
     ),
     Option(
+        "second_opinion",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": True,
+            "description": "whether the model's plain twin reads the image too, where the model names one",
+        },
+    ),
+    Option(
         "timeout_ms",
         whole,
         "a whole number of milliseconds",

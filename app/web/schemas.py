@@ -82,6 +82,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -243,7 +251,15 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
     timing_ms: dict[str, float] = Field(description=_TIMING)
@@ -257,7 +273,7 @@ class MarginAnswer(Answer):
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
     explanations: list[Explanation]
@@ -280,7 +296,8 @@ class ExplanationAnswer(Answer):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    second = _second_opinion(result.second_opinion)
+    return PredictionAnswer(**_common(result), second_opinion=second).model_dump(by_alias=True)
 
 
 def margin_answer(result: results.MarginResult) -> dict[str, Any]:
@@ -303,6 +320,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
         original=original,
@@ -315,17 +333,24 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
 
 def facts(result: _Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -347,7 +372,11 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
 
 def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    return {
+        **facts(result),
+        "prediction": prediction_field(result.prediction),
+        "timing_ms": timing_ms,
+    }
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:

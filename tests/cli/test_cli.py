@@ -83,6 +83,13 @@ def test_what_explain_wrote_is_predicted_as_it_said(aex: Aex, tmp_path: Path) ->
     assert by_class["dog"] == pytest.approx(one["probability_after"], abs=1e-5)
 
 
+def test_a_second_opinion_is_printed_unless_it_is_not_wanted(aex: Aex) -> None:
+    _, out, _ = aex("predict", CAT)
+    assert "second opinion, by cifar10_plain: " in out
+    _, out, _ = aex("predict", CAT, "--no-second-opinion")
+    assert "second opinion" not in out
+
+
 def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "cat-0.png").write_bytes(SHIP.read_bytes())

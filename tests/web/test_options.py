@@ -119,7 +119,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"window": ["40"]}, "window is '40'; it must be center,width: two numbers, the width above 0."),
         ({"window": [[40, "wide"]]}, "window is a list; it must be center,width: two numbers"),
         ({"window": ["40,0"]}, "The window's width is 0; give center,width with a width above 0."),
-        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, page, frame, window, targets"),
+        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, second_opinion, timeout_ms, page"),
     ],
 )
 def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options: Given, sentence: str) -> None:
