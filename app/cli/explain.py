@@ -27,7 +27,7 @@ from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.decode import decode
 from app.reports.reporter import Reporter
-from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
+from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
 from app.service.results import ExplainResult
 from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT, files_of
@@ -69,6 +69,10 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    dicom: Annotated[
+        list[str] | None,
+        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+    ] = None,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -110,6 +114,7 @@ def explain(
             *ExplainOptions.include,
             *(OF_A_SWEEP if sweep is not None else ()),
             *(("arrays",) if arrays else ()),
+            *dict.fromkeys(dicom or ()),
         ),
         top_k=top_k,
         page=page,

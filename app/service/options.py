@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
+from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
@@ -19,7 +20,9 @@ PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 ORIGINAL, SHEET = "original", "sheet"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
+CAPTURE: ObjectKind = "secondary_capture"
+OBJECTS: tuple[ObjectKind, ...] = get_args(ObjectKind)
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
@@ -149,6 +152,10 @@ class ExplainOptions(PredictOptions):
     def other_methods(self) -> tuple[str, ...]:
         """Beside the adversarial change, each once."""
         return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def scale_or(self, default: float) -> float:
+        """Pixel level at the end of the colours of what has none of its own."""
+        return self.scale if isinstance(self.scale, float) else default
 
     def expected_gradients(self, sizes: int) -> int:
         """About how many gradient evaluations a row costs, one for each size; other methods explain at one."""

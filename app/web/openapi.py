@@ -83,8 +83,11 @@ IMAGE_PROBLEMS = problems(
 
 
 _BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
-FILES: Schema = {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, PDF: _BINARY, HTML: {"schema": {"type": "string"}}}
-"""What an explanation may be besides JSON: a picture, all files in one, or the report."""
+FILES: Schema = {
+    **dict.fromkeys((PNG, DICOM, FORM, ZIP, PDF), _BINARY),
+    HTML: {"schema": {"type": "string"}},
+}
+"""What an explanation may be besides JSON: a picture, a DICOM object, all files in one, or the report."""
 
 
 def describe_api(app: FastAPI) -> None:
