@@ -11,7 +11,8 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.table import Table
+from rich.box import SIMPLE
+from rich.table import Column, Table
 
 from app.bench.lines import Findings, as_json
 from app.bench.measure import PARTS
@@ -81,9 +82,10 @@ def bench(
     if missing_peers():
         console.print(f"Not installed, and so not measured: {', '.join(missing_peers())}.")
     if json_file is not None:
-        _write_json(json_file, {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)})
+        written = {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)}
+        _write(json_file, f"{json.dumps(written, indent=2, ensure_ascii=False)}\n".encode())
     if plot is not None:
-        draw_benchmark(plot, title, found)
+        _write(plot, draw_benchmark(title, found))
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -152,7 +154,8 @@ def _as_json(found: Mapping[str, Findings]) -> dict[str, object]:
 
 
 def _table(title: str, found: Mapping[str, Findings]) -> Table:
-    table = Table("what", "ours", "peer", "ratio", "to reach", "reached", title=title)
+    ours = Column("ours", no_wrap=True, justify="right")
+    table = Table("what", ours, "peer", "ratio", "to reach", "reached", title=title, box=SIMPLE)
     for findings in found.values():
         for line in findings.lines:
             table.add_row(
@@ -172,8 +175,8 @@ def _shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _write_json(file: Path, written: Mapping[str, object]) -> None:
+def _write(file: Path, content: bytes) -> None:
     try:
-        file.write_text(json.dumps(written, indent=2) + "\n")
+        file.write_bytes(content)
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}.") from error
