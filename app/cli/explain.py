@@ -27,7 +27,7 @@ from app.cli.explaining import Made, explaining_here, explaining_there
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
-from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
+from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
 from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT
 from app.web.values import sizes
@@ -68,6 +68,10 @@ def explain(
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
     second_opinion: SecondOpinion = True,
+    dicom: Annotated[
+        list[str] | None,
+        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+    ] = None,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -112,6 +116,7 @@ def explain(
             *ExplainOptions.include,
             *(OF_A_SWEEP if sweep is not None else ()),
             *(("arrays",) if arrays else ()),
+            *dict.fromkeys(dicom or ()),
         ),
         top_k=top_k,
         second_opinion=second_opinion,

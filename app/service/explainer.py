@@ -26,12 +26,14 @@ from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
+from app.service.dicom import DicomObjects
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.margins import certificate_of, margin_of
 from app.service.options import (
     ADVERSARIAL,
+    CAPTURE,
     ORIGINAL,
     PICTURES,
     SHEET,
@@ -86,6 +88,7 @@ class Explainer:
         decode_limits: what an upload may cost.
         max_rows: targets of one request at the most, or targets times sizes.
         kept: keeps explanations for a while; None to keep nothing.
+        strip_phi: leave out of DICOM objects all that may tell who the patient is.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class Explainer:
         decode_limits: DecodeLimits,
         max_rows: int,
         kept: KeptResults | None = None,
+        strip_phi: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
         self._running = Running()
+        self._strip_phi = strip_phi
         self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
@@ -204,6 +209,9 @@ class Explainer:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
+            objects = DicomObjects(
+                data, upload, explanation_id, started.model, options, limits=self._limits, strip_phi=self._strip_phi
+            )
             mailbox.tell(started)
             with clock.measure("explain", place):
                 chosen = choose(place, upload.fitted, classes, options, token)
@@ -236,6 +244,9 @@ class Explainer:
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
                 explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
+                explanations = objects.added_to(
+                    explanations, found.explanation.perturbation, options.scale_or(scale), finishing
+                )
                 sheet = None
                 if SHEET in options.include:
                     sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
@@ -329,7 +340,11 @@ def _draw_all(
 ) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, small, fitted = [], [], []
-    names = dict.fromkeys((*options.include, *(DRAWN_FROM if SHEET in options.include else ())))
+    drawn_from = (
+        *(DRAWN_FROM if SHEET in options.include else ()),
+        *(["heatmap"] if CAPTURE in options.include else ()),
+    )
+    names = dict.fromkeys((*options.include, *drawn_from))
     wanted = replace(options, include=tuple(names))
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
@@ -353,7 +368,7 @@ def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
 
 
 def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
-    """Without the pictures that were drawn for a sheet alone."""
+    """Without the pictures that were drawn for a sheet or a capture alone."""
     unasked = set(PICTURES) - set(options.include)
     return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
 

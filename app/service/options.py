@@ -9,6 +9,7 @@ from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
+from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
@@ -21,7 +22,9 @@ PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 ORIGINAL, SHEET = "original", "sheet"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
+CAPTURE: ObjectKind = "secondary_capture"
+OBJECTS: tuple[ObjectKind, ...] = get_args(ObjectKind)
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
@@ -197,6 +200,10 @@ class ExplainOptions(PredictOptions):
     def other_methods(self) -> tuple[str, ...]:
         """Beside the adversarial change, each once."""
         return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def scale_or(self, default: float) -> float:
+        """Pixel level at the end of the colours of what has none of its own."""
+        return self.scale if isinstance(self.scale, float) else default
 
     def expected_gradients(self, rows: int, sizes: int) -> int:
         """About how many gradient evaluations each of `rows` rows costs, targets times sizes.

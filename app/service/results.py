@@ -1,7 +1,7 @@
 """What an answer holds, before it becomes JSON, a multipart body, a zip or files in a folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.images.animation import AnimatedPicture
@@ -171,6 +171,7 @@ class TargetExplanation:
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
+        objects: DICOM files by kind, secondary_capture and parametric_map: those asked for.
     """
 
     target: str
@@ -198,6 +199,7 @@ class TargetExplanation:
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
+    objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
