@@ -79,7 +79,7 @@ def _with_sweep(
         drawn["curve"] = DrawnPicture(png, *Image.open(io.BytesIO(png)).size)
     return replace(
         one,
-        pictures={name: drawn[name] for name in options.include if name in drawn},
+        pictures={name: drawn[name] for name in (*options.include, *drawn) if name in drawn},
         sweep=tuple(swept),
         animation=animate(frames) if "animation" in options.include else None,
     )

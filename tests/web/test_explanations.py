@@ -109,6 +109,12 @@ def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: htt
     assert (film.format, film.size, one["animation"]["frames"]) == ("WEBP", (256, 256), 3)
 
 
+def test_a_sweep_leaves_the_maps_of_other_methods_where_they_are(client: httpx.Client) -> None:
+    asked = {"targets": "dog", "methods": "gradient", "include": "explained,heatmap,curve"}
+    (one,) = explain(client, sweep="2", **asked).json()["explanations"]
+    assert list(one["pictures"]) == ["explained", "heatmap", "curve", "gradient_heatmap"]
+
+
 def test_a_sweep_is_numbers_alone_where_nothing_of_it_is_to_be_drawn(client: httpx.Client) -> None:
     (one,) = explain(client, targets="dog", sweep="2", include="heatmap").json()["explanations"]
     assert list(one["pictures"]) == ["heatmap"]
