@@ -10,7 +10,9 @@
     │   ├── DamagedImage          truncated or corrupt
     │   ├── UploadTooLarge        too many bytes
     │   ├── TooManyPixels         too many pixels, whatever its bytes
-    │   └── DecodeTimeout         took longer to decode than allowed
+    │   ├── DecodeTimeout         took longer to decode than allowed
+    │   ├── DecodeTooLarge        needs more memory to decode than allowed
+    │   └── NoSuchPart            has no such page or frame, or nothing that a window is for
     ├── UnknownModel              no model of that name is served
     ├── UnknownExplanation        no explanation of that id is worked on or kept
     ├── ExplanationGone           it was kept, and is no more
@@ -28,6 +30,9 @@
 A message is one or two sentences: what was wrong, and what would be right. It never quotes uploaded bytes or file names
 of uploads.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class AexError(Exception):
@@ -72,6 +77,14 @@ class TooManyPixels(ImageError):
 
 class DecodeTimeout(ImageError):
     """Decoding took longer than is allowed."""
+
+
+class DecodeTooLarge(ImageError):
+    """Needs more memory to decode than is allowed."""
+
+
+class NoSuchPart(ImageError):
+    """Has no such page or frame, or nothing that a window is for."""
 
 
 class UnknownModel(AexError):
@@ -126,8 +139,33 @@ class EngineFull(AexError):
         self.retry_after_seconds = retry_after_seconds
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far the search for a target had come.
+
+    Attributes:
+        target, target_id: the class.
+        step, steps: made, and to be made at the most.
+        probability: of the target, after as many.
+    """
+
+    target: str
+    target_id: int
+    step: int
+    steps: int
+    probability: float
+
+
 class DeadlineExceeded(AexError):
-    """The deadline passed before the work was done."""
+    """The deadline passed before the work was done.
+
+    Attributes:
+        reached: by each target of an explanation; empty where none was chosen by then.
+    """
+
+    def __init__(self, message: str, reached: Sequence[Reached] = ()) -> None:
+        super().__init__(message)
+        self.reached = tuple(reached)
 
 
 class Cancelled(AexError):

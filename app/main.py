@@ -13,6 +13,7 @@ from app.engine.device import Engine
 from app.engine.flops import device_flops_per_second
 from app.engine.telemetry import Event
 from app.errors import AexError
+from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.service.kept import KeptResults
@@ -81,6 +82,7 @@ def _put_together(
     limits = settings.decode_limits()
     return Parts(
         explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept),
+        reporter=Reporter(decode_limits=limits, notice=settings.report_notice),
         catalogue=catalogue,
         workers=Workers(settings.places),
         metrics=metrics,

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     max_result_bytes: Annotated[
         int, Field(ge=0, description="bytes of memory for explanations that are kept; the oldest make room")
     ] = 268_435_456
+    report_notice: Annotated[str, Field(min_length=1, max_length=2000, description="what stands first in a report")] = (
+        "Not a diagnosis. This report shows what a neural network responds to in one image. It was not made to find or"
+        " to rule out anything, and no decision may rest on it alone."
+    )
     default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds an answer may take")] = (
         120_000
     )

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from app.adversarial.batched import Batched
 from app.adversarial.drives import Drive, cross_entropy
 from app.adversarial.loop import LoopResult, Network, Observer, non_finite_at_end, perturb
 from app.adversarial.rows import Rows
@@ -30,7 +31,7 @@ SIZE_TOLERANCE = 0.05  # the loop's last steps are under 1% of rho, so a row tha
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Batched):
     """Explanations of a batch, unclamped, each row with what is needed to judge it.
 
     Attributes:

@@ -21,6 +21,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from app.adversarial.aims import Aims
+from app.adversarial.aims import drive as drive_of
 from app.adversarial.batched import Batched
 from app.adversarial.drives import Drive, cross_entropy
 from app.adversarial.rows import Rows
@@ -41,6 +43,17 @@ class DifferentiatedNetwork(Protocol):
 
     def logits_and_gradient(self, images: Tensor, label: Tensor, drive: Drive) -> tuple[Tensor, Tensor]:
         """Logits, and the gradient over the images of each row's drive."""
+
+
+@runtime_checkable
+class AimedNetwork(Protocol):
+    """A network that gives the gradient of what each row aims at, having been compiled."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Logits, as of any network."""
+
+    def aimed_gradient(self, images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
+        """Logits, and the gradient over the images of what each row climbs."""
 
 
 Observer = Callable[[int, Tensor, Tensor, Tensor], None]
@@ -111,6 +124,13 @@ def logits_and_gradient(network: Network, images: Tensor, label: Tensor, drive: 
         logits = network(leaf)
         (gradient,) = torch.autograd.grad(drive(logits, label).sum(), leaf)
     return logits.detach(), gradient
+
+
+def aimed_gradient(network: Network, images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
+    """The same for rows that each climb something else."""
+    if isinstance(network, AimedNetwork):
+        return network.aimed_gradient(images, aims)
+    return logits_and_gradient(network, images, aims.label, lambda logits, _: drive_of(logits, aims))
 
 
 def advance(

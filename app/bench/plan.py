@@ -22,6 +22,11 @@ class Plan:
     most_rows: int = 256
     sides: tuple[int, ...] = (32, 64, 128, 224)
 
+    @property
+    def warm_up_seconds(self) -> float:
+        """Of clients asking, before the rounds that count."""
+        return self.round_seconds / 8
+
 
 QUICK = Plan(repeats=2, rounds=1, round_seconds=1.5, requests=(16, 48), most_rows=16, sides=(32, 64))
 """To see that it runs: its figures are not to be quoted."""

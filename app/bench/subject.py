@@ -1,5 +1,6 @@
 """What is measured: a network by the step that a server would compute it with, behind an engine, and its pictures."""
 
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from app.adversarial.aims import Aims
@@ -18,6 +21,7 @@ from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import DataError
 from app.images.decode import DecodeLimits
+from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint
 from app.networks.importing import ImportOptions
 from app.service.catalogue import Catalogue, MakeStep, is_model_name
@@ -38,8 +42,9 @@ class Subject:
         model: as the engine asks it.
         engine: of this process.
         make_step: what chose the model's step.
-        files: encoded pictures, one or more.
+        files: encoded pictures, one or more, of any size.
         pictures: the same as the network sees them, (pictures, channels, height, width), on the CPU.
+        small_files: these as PNG.
     """
 
     checkpoint: Checkpoint
@@ -48,6 +53,7 @@ class Subject:
     make_step: MakeStep
     files: Sequence[bytes]
     pictures: Tensor
+    small_files: Sequence[bytes]
 
     @property
     def network(self) -> nn.Module:
@@ -101,10 +107,13 @@ def open_subject(
         catalogue.quicken(catalogue.default, make_step)
         served = catalogue.served()
         wanted = served.checkpoint.description.input
-        shown = torch.stack([read_upload(content, decode_limits, wanted).fitted for content in files])
+        shown = torch.stack([read_upload(content, decode_limits, wanted, Selection()).fitted for content in files])
+        shown = (255 * shown).round() / 255  # as a file keeps it
         engine = Engine(replace(engine_limits, places=_PLACES))
         try:
-            yield Subject(served.checkpoint, served.model, engine, make_step, files, shown)
+            yield Subject(
+                served.checkpoint, served.model, engine, make_step, files, shown, [_as_png(one) for one in shown]
+            )
         finally:
             engine.close()
 
@@ -127,3 +136,11 @@ def _read_files(folder: Path) -> list[bytes]:
         return [file.read_bytes() for file in found]
     except OSError as error:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def _as_png(picture: Tensor) -> bytes:
+    """A picture (channels, height, width) in [0, 1], grey or in colour."""
+    pixels = (255 * picture).round().permute(1, 2, 0).squeeze(2).numpy().astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

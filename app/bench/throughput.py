@@ -12,7 +12,7 @@ from app.engine.steps.eager import eager
 
 ROWS = 64
 _OURS, _EAGER, _PRODUCT = "ours", "eager", "matrix product"
-_UNIT = "gradients a second"
+_UNIT = "gradients/s"
 
 
 def measure_throughput(subject: Subject, plan: Plan, tell: Tell) -> Findings:

@@ -11,9 +11,22 @@ import typer
 from rich.table import Table
 from torch import Tensor
 
-from app.cli.common import DeviceName, console, each_image, naming, progress_bar, read_settings, typed_command
+from app.cli.common import (
+    DeviceName,
+    FrameNumber,
+    LevelWindow,
+    PageNumber,
+    console,
+    each_image,
+    naming,
+    progress_bar,
+    read_settings,
+    read_window,
+    typed_command,
+)
 from app.comparison.audit import AuditOptions, Goal
 from app.errors import DataError, OptionError
+from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint, load_checkpoint
 from app.service.audit_sheet import draw_audits
 from app.service.auditing import (
@@ -24,7 +37,7 @@ from app.service.auditing import (
     check_methods,
     summary_of,
 )
-from app.service.options import METHOD_NAMES
+from app.service.options import METHOD_NAMES, PredictOptions
 from app.service.uploads import read_upload
 from app.training.load import load_data
 
@@ -51,6 +64,9 @@ def audit(
         Path | None,
         typer.Option("--out", help="Folder for audit.json, and a sheet of pictures of each goal and model."),
     ] = None,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
     device: DeviceName = None,
 ) -> None:
     """How far can explanations be made to lie by a change too small to see? Attack each method, and measure.
@@ -67,12 +83,13 @@ def audit(
     check_methods(chosen)
     where = read_settings(device=device).torch_device()
     models = [load_checkpoint(folder, where) for folder in (model, *(beside or ()))]
+    selection = PredictOptions(page=page, frame=frame, window=read_window(window)).selection
     options = AuditOptions(size_rms=size, steps=steps, seed=seed)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     written: list[Mapping[str, object]] = []
     for one in models:
-        shown = _read_files(images, one) if images else _read_data(data, one, count, seed)
+        shown = _read_files(images, one, selection) if images else _read_data(data, one, count, seed)
         found = _audited(one, shown, chosen, options)
         console.print(_table(found))
         written += [_written(part) for part in found]
@@ -83,12 +100,13 @@ def audit(
         console.print(f"written to {out}")
 
 
-def _read_files(paths: list[Path], checkpoint: Checkpoint) -> Tensor:
+def _read_files(paths: list[Path], checkpoint: Checkpoint, selection: Selection) -> Tensor:
     limits = read_settings().decode_limits()
     fitted = []
     for path, content in each_image(paths, "reading"):
         with naming(path):
-            fitted.append(as_picture(read_upload(content, limits, checkpoint.description.input).fitted))
+            upload = read_upload(content, limits, checkpoint.description.input, selection)
+            fitted.append(as_picture(upload.fitted))
     return torch.stack(fitted)
 
 

@@ -17,6 +17,7 @@ from app.bench.lines import Findings, as_json
 from app.bench.measure import PARTS
 from app.bench.peers import missing_peers
 from app.bench.plan import QUICK, Plan
+from app.bench.plot import draw_benchmark
 from app.bench.subject import Subject, open_subject
 from app.cli.common import DeviceName, ModelsFolder, console, progress_bar, read_settings, typed_command
 from app.errors import DataError, OptionError
@@ -46,17 +47,20 @@ def bench(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A little of everything, to see that it runs.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all that was measured here.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw a PNG: the ratios, and how the cost of a row grows.")
+    ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
     """How fast is it beside others' code, on the same weights, pictures, threads and machine, in the same run?
 
-    Examples: aex bench    aex bench --model resnet44-all.safetensors --json bench.json
+    Examples: aex bench    aex bench --model resnet44-all.safetensors --json bench.json --plot bench.png
 
     aex bench --only latency,throughput --repeats 9
     """
     parts = _parts(only)
-    _require_writable(json_file)
+    _require_writable(json_file, plot)
     settings = read_settings(models, device)
     plan = QUICK if quick else _FULL
     if repeats is not None:
@@ -71,12 +75,16 @@ def bench(
     ) as subject:
         found = _measure(subject, plan, parts)
         about = _about(subject, settings)
-    title = f"{subject.checkpoint.name} by {subject.model.step.name}, {settings.thread_count()} threads"
-    console.print(_table(title + (", quick: not to be quoted" if quick else ""), found))
+    title = f"{subject.checkpoint.name} by {subject.model.step.name}, threads: {settings.thread_count()}"
+    title += ", quick: not to be quoted" if quick else ""
+    console.print(_table(title, found))
     if missing_peers():
         console.print(f"Not installed, and so not measured: {', '.join(missing_peers())}.")
     if json_file is not None:
-        _write_json(json_file, {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)})
+        written = {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)}
+        _write(json_file, f"{json.dumps(written, indent=2)}\n".encode())
+    if plot is not None:
+        _write(plot, draw_benchmark(title, found))
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -165,8 +173,8 @@ def _shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _write_json(file: Path, written: Mapping[str, object]) -> None:
+def _write(file: Path, content: bytes) -> None:
     try:
-        file.write_text(json.dumps(written, indent=2) + "\n")
+        file.write_bytes(content)
     except OSError as error:
         raise DataError(f"{file} cannot be written: {error.strerror}.") from error

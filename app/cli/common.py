@@ -16,16 +16,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.engine.device import Engine
 from app.errors import AexError, DataError, OptionError
+from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
+from app.web.values import center_and_width
 
 console = Console()
 errors = Console(stderr=True)
 
 WORTH_COMPILING = 50  # images: the quickest step is made in seconds, or found in the cache in less than one
 
-ImagePaths = Annotated[list[Path], typer.Argument(help="Image files: PNG, JPEG, WebP, BMP, TIFF or GIF.")]
+ImagePaths = Annotated[list[Path], typer.Argument(help=f"Image files: {ACCEPTED}.")]
+PageNumber = Annotated[int | None, typer.Option("--page", help="Page of a PDF or TIFF, from 1 (default: 1).")]
+FrameNumber = Annotated[
+    int | None,
+    typer.Option("--frame", help="Frame of a DICOM, HEIC or GIF file, from 1 (default: DICOM's middle one)."),
+]
+LevelWindow = Annotated[
+    str | None, typer.Option("--window", help="center,width of DICOM levels, in its units (default: the file's own).")
+]
 ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
 DeviceName = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … (default: AEX_DEVICE).")]
@@ -69,6 +79,16 @@ def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
             except OSError as error:
                 raise DataError(f"{path} cannot be read: {error.strerror}.") from error
             bar.advance(task)
+
+
+def read_window(text: str | None) -> tuple[float, float] | None:
+    """Centre and width of `--window`."""
+    if text is None:
+        return None
+    try:
+        return center_and_width(text)
+    except ValueError:
+        raise OptionError(f"window is {text!r}; it must be center,width: two numbers, the width above 0.") from None
 
 
 @contextmanager

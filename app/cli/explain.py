@@ -9,18 +9,24 @@ from rich.table import Table
 
 from app.cli.common import (
     DeviceName,
+    FrameNumber,
     ImagePaths,
+    LevelWindow,
     ModelName,
     ModelsFolder,
+    PageNumber,
     console,
     each_image,
     naming,
     open_explainer,
     read_settings,
+    read_window,
 )
+from app.cli.reports import check_reports, write_report
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.images.decode import decode
+from app.reports.reporter import Reporter
 from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
 from app.service.results import ExplainResult
 from app.service.sheet import SheetRow, draw_sheet
@@ -63,6 +69,12 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
+    report: Annotated[
+        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
+    ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
@@ -73,10 +85,13 @@ def explain(
     Why not the other class: aex explain scan.jpg --target runner_up --against predicted --out out
 
     How it grows with the size: aex explain scan.jpg --sweep 8 --out out
+    With a report to file: aex explain scan.jpg --out out --report scan.pdf
     Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
 
-    With several images each gets a folder of its own in --out, named after its file; sheet.png shows them together.
+    With several images each gets a folder of its own in --out, named after its file, and a report of its own, with
+    that name in its file's; sheet.png shows them together.
     """
+    reports = check_reports(report or [])
     options = ExplainOptions(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
@@ -97,19 +112,32 @@ def explain(
             *(("arrays",) if arrays else ()),
         ),
         top_k=top_k,
+        page=page,
+        frame=frame,
+        window=read_window(window),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
-    limits = read_settings().decode_limits()
+    settings = read_settings()
+    limits = settings.decode_limits()
+    reporter = Reporter(decode_limits=limits, notice=settings.report_notice)
     with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):
-                result = explainer.explain(data, options, WorkToken())
+                record = explainer.record(data, options, WorkToken())
+            result = record.result
             _write(result, folders[path])
+            for file in reports:
+                apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
+                write_report(apart, reporter, record, path.name)
             console.print(_table(str(path), result))
             if len(rows) < MAX_SHEET_ROWS:
-                rows.append(SheetRow(decode(data, limits).eight_bits(), result))
-    (out / "sheet.png").write_bytes(draw_sheet(rows))
+                rows.append(
+                    SheetRow(
+                        decode(data, limits, options.selection).eight_bits(), result.prediction, result.explanations
+                    )
+                )
+    (out / "sheet.png").write_bytes(draw_sheet(rows).png)
     console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
 
 

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli.common import DeviceName, ImagePaths, ModelName, ModelsFolder, console, each_image, naming, open_explainer
+from app.cli.common import (
+    DeviceName,
+    FrameNumber,
+    ImagePaths,
+    LevelWindow,
+    ModelName,
+    ModelsFolder,
+    PageNumber,
+    console,
+    each_image,
+    naming,
+    open_explainer,
+    read_window,
+)
 from app.engine.token import WorkToken
 from app.service.options import PredictOptions
 from app.service.results import PredictResult
@@ -18,6 +31,9 @@ def predict(
     model: ModelName = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list, 0 for all.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
@@ -25,7 +41,7 @@ def predict(
 
     Examples: aex predict examples/cat-0.png    aex predict --top-k 0 --json scans/*.jpg
     """
-    options = PredictOptions(model=model, top_k=top_k)
+    options = PredictOptions(model=model, top_k=top_k, page=page, frame=frame, window=read_window(window))
     with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "predicting"):
             with naming(path):

@@ -4,7 +4,8 @@ Time is bounded by decoding in one of a few threads and waiting no longer than a
 interpreter's lock, so whoever waits gets the answer on time. A worker process could be killed as well, but would cost a
 copy of every image and an interpreter to start and watch; instead the thread that is given up ends by itself: its next
 read of the file fails, and formats that are read at once (WebP, compressed TIFF) are bounded by their pixels.
-Until then it holds one of `DECODE_THREADS`, so that hostile uploads cannot pile up.
+Until then it holds one of `DECODE_THREADS`, so that hostile uploads cannot pile up. The readers of DICOM, PDF and HEIC
+know no such bounds, and do run in a process (`app.images.apart`); the thread waits for it.
 """
 
 import hashlib
@@ -29,14 +30,20 @@ from PIL import (
 )
 
 from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnImage, TooManyPixels, UploadTooLarge
-from app.images.pixels import Pixels, rgb_pixels
+from app.images.apart.process import read_apart
+from app.images.apart.raster import MAX_SIDE
+from app.images.pixels import FIRST_OF_SEVERAL, Pixels, rgb_pixels
+from app.images.selection import MAIN, Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
 from app.images.signature import format_by_signature, has_zero_size
+from app.images.tiff_pages import from_page, page_places
 
 # The plugins are imported above, so that the first requests do not race to register them.
 READERS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, BmpImagePlugin, TiffImagePlugin, GifImagePlugin)
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+HERE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+APART = ("DICOM", "PDF", "HEIC")
+FORMATS = (*HERE, *APART)
+ACCEPTED = "PNG, JPEG, WebP, BMP, TIFF, GIF, DICOM, PDF or HEIC"
 DECODE_THREADS = 4
-MAX_SIDE = 65_535  # the most that JPEG and GIF can say; a line of a million pixels would still ask for wide pictures
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"
 
@@ -69,6 +76,7 @@ class DecodedImage:
         format: one of `FORMATS`.
         width, height: in pixels, after EXIF orientation.
         sha256: of the uploaded bytes.
+        selected: which page or frame was taken, and the window of a DICOM file's levels.
         notes: sentences on what decoding had to decide, such as which frame was taken.
     """
 
@@ -77,6 +85,7 @@ class DecodedImage:
     width: int
     height: int
     sha256: str
+    selected: Selected
     notes: tuple[str, ...]
 
     def floats(self) -> NDArray[np.float32]:
@@ -89,18 +98,19 @@ class DecodedImage:
         return eight.astype(np.uint8, copy=False)
 
 
-def decode(data: bytes, limits: DecodeLimits) -> DecodedImage:
-    """Decode one image; of several frames or pages the first.
+def decode(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> DecodedImage:
+    """Decode one image: of several pages or frames the one that is wanted.
 
     Raises:
         EmptyImage: no bytes, or no width or height.
         NotAnImage: none of `FORMATS`, or a kind of it whose levels have no agreed meaning.
         DamagedImage: truncated or corrupt.
-        UploadTooLarge, TooManyPixels, DecodeTimeout: beyond the limits.
+        NoSuchPart: the page, frame or window that is wanted cannot be had of it.
+        UploadTooLarge, TooManyPixels, DecodeTimeout, DecodeTooLarge: beyond the limits.
     """
     _require_bytes(data, limits)
     deadline = time.monotonic() + limits.max_seconds
-    decoding = _threads.submit(_decode, data, limits, deadline)
+    decoding = _threads.submit(_decode, data, limits, deadline, wanted)
     try:
         return decoding.result(limits.max_seconds)
     except TimeoutError:
@@ -114,20 +124,39 @@ def decode_here(data: bytes, limits: DecodeLimits) -> DecodedImage:
     Time is then bounded only between reads of the bytes.
     """
     _require_bytes(data, limits)
-    return _decode(data, limits, time.monotonic() + limits.max_seconds)
+    return _decode(data, limits, time.monotonic() + limits.max_seconds, MAIN)
 
 
 def _require_bytes(data: bytes, limits: DecodeLimits) -> None:
     if not data:
-        raise EmptyImage("The image has no bytes; send the bytes of a PNG, JPEG, WebP, BMP, TIFF or GIF file.")
+        raise EmptyImage(f"The image has no bytes; send the bytes of a {ACCEPTED} file.")
     if len(data) > limits.max_bytes:
         raise UploadTooLarge(f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted.")
 
 
-def _decode(data: bytes, limits: DecodeLimits, deadline: float) -> DecodedImage:
-    """`decode`, in its thread. Whatever Pillow raises on hostile bytes is the bytes' fault and becomes one of ours."""
+def _decode(data: bytes, limits: DecodeLimits, deadline: float, wanted: Selection) -> DecodedImage:
+    """`decode`, in its thread."""
+    name = format_by_signature(data)
+    if name in APART:
+        raster = read_apart(name, data, wanted, max_pixels=limits.max_pixels, max_seconds=limits.max_seconds)
+        pixels, selected, notes = raster.pixels, raster.selected, tuple(raster.notes)
+        if pixels.shape[2] == 1:
+            pixels = np.repeat(pixels, 3, axis=2)
+    else:
+        name, pixels, selected, notes = _decode_by_pillow(data, limits, deadline, wanted)
+    height, width = pixels.shape[:2]
+    return DecodedImage(pixels, name, width, height, hashlib.sha256(data).hexdigest(), selected, notes)
+
+
+def _decode_by_pillow(
+    data: bytes, limits: DecodeLimits, deadline: float, wanted: Selection
+) -> tuple[str, Pixels, Selected, tuple[str, ...]]:
+    """Whatever Pillow raises on hostile bytes is the bytes' fault and becomes one of ours."""
     try:
+        data, selected = _choose_page(data, wanted)
         image = _open(data, limits, deadline)
+        if selected.page is None:
+            selected = _choose_frame(image, wanted)
         pixels, notes = rgb_pixels(image, lambda: _open(data, limits, deadline))
     except AexError:
         raise
@@ -137,14 +166,38 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float) -> DecodedImage:
         raise _too_slow(limits) from None
     except Exception:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds, and may quote the file in them
         raise DamagedImage("The image is truncated or damaged; it could not be decoded to its end.") from None
-    height, width = pixels.shape[:2]
-    return DecodedImage(pixels, _format(image), width, height, hashlib.sha256(data).hexdigest(), notes)
+    several = (selected.pages or selected.frames or 1) > 1
+    if several and wanted.page is None and wanted.frame is None:
+        notes = (FIRST_OF_SEVERAL, *notes)
+    return _format(image), pixels, selected, notes
+
+
+def _choose_page(data: bytes, wanted: Selection) -> tuple[bytes, Selected]:
+    """A TIFF that begins with the page that is wanted; any other file as it is."""
+    if format_by_signature(data) != "TIFF" or not (places := page_places(data)):
+        return data, Selected()
+    refuse_frame(wanted, "TIFF")
+    refuse_window(wanted, "TIFF")
+    number = choose_one("page", wanted.page, len(places))
+    return from_page(data, places[number - 1]), Selected(page=number, pages=len(places))
+
+
+def _choose_frame(image: ImageFile.ImageFile, wanted: Selection) -> Selected:
+    """Turn to the frame that is wanted; the frames before it may have to be decoded, too."""
+    name = _format(image)
+    refuse_page(wanted, name)
+    refuse_window(wanted, name)
+    frames = int(getattr(image, "n_frames", 1))
+    number = choose_one("frame", wanted.frame, frames)
+    if number > 1:
+        image.seek(number - 1)
+    return Selected(frame=number, frames=frames)
 
 
 def _open(data: bytes, limits: DecodeLimits, deadline: float) -> ImageFile.ImageFile:
     """Read the header and check what it promises; pixels are not decoded yet."""
     try:
-        image = Image.open(_TimedBytes(data, deadline), formats=FORMATS)
+        image = Image.open(_TimedBytes(data, deadline), formats=HERE)
     except UnidentifiedImageError:
         raise _unidentified(data) from None
     if image.width * image.height > limits.max_pixels:
@@ -164,7 +217,7 @@ def _format(image: ImageFile.ImageFile) -> str:
 def _unidentified(data: bytes) -> AexError:
     name = format_by_signature(data)
     if name is None:
-        return NotAnImage("These bytes are no image that is read here; send PNG, JPEG, WebP, BMP, TIFF or GIF.")
+        return NotAnImage(f"These bytes are no image that is read here; send {ACCEPTED}.")
     if has_zero_size(data):
         return EmptyImage(f"The {name} has a width or height of zero; send an image of at least one pixel.")
     return DamagedImage(f"The file begins as a {name}, but its header is damaged or of a kind that is not read.")

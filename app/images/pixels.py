@@ -33,7 +33,6 @@ def rgb_pixels(image: ImageFile.ImageFile, reopen: Callable[[], ImageFile.ImageF
         NotAnImage: a kind of pixels without an agreed meaning. Whatever else Pillow raises on damaged files.
     """
     _refuse_unreadable_kinds(image)
-    several = bool(getattr(image, "is_animated", False))
     pixels: Pixels
     if image.mode in SIXTEEN_BIT_GREY:
         pixels, notes = _sixteen_bit_grey(image)
@@ -41,8 +40,6 @@ def rgb_pixels(image: ImageFile.ImageFile, reopen: Callable[[], ImageFile.ImageF
         pixels, notes = _sixteen_bit_color(image, reopen(), layout)
     else:
         pixels, notes = _eight_bit(image)
-    if several:
-        notes = [FIRST_OF_SEVERAL, *notes]
     return _upright(image, pixels, notes)
 
 
@@ -135,13 +132,14 @@ def _eight_bit(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], list[str]
     if image.mode == "CMYK":
         notes.append(FROM_CMYK)
     if image.mode == "La":
-        return _eight_bit_on_white(image.convert("LA"), notes)
+        return eight_bits_on_white(image.convert("LA"), notes)
     if image.has_transparency_data:
-        return _eight_bit_on_white(image, notes)
+        return eight_bits_on_white(image, notes)
     return np.asarray(image.convert("RGB")), notes
 
 
-def _eight_bit_on_white(image: Image.Image, notes: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
+def eight_bits_on_white(image: Image.Image, notes: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
+    """RGB of any 8-bit picture, its transparent parts on white, and the notes with a word on that."""
     rgba = image.convert("RGBA")
     if rgba.getchannel("A").getextrema() == (255, 255):
         return np.asarray(rgba.convert("RGB")), notes

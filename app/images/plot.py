@@ -15,15 +15,16 @@ _DOTS_PER_INCH = 150
 _ONE_AT_A_TIME = Lock()  # matplotlib is not safe in threads
 
 
-def plot_png(draw: Callable[["Axes"], None]) -> bytes:
-    """PNG of what `draw` draws on empty axes."""
+def plot_png(*draw: Callable[["Axes"], None], width: float = 7) -> bytes:
+    """PNG of what each of `draw` draws on empty axes of its own, side by side, `width` inches in all."""
     with _ONE_AT_A_TIME:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (a second, which most never need)
         from matplotlib.figure import Figure  # noqa: PLC0415 (as above)
 
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        figure = Figure(figsize=(width, 4.5), layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
+        for place, panel in enumerate(draw, start=1):
+            panel(figure.add_subplot(1, len(draw), place))
         png = io.BytesIO()
         figure.savefig(png, dpi=_DOTS_PER_INCH, format="png")
     return png.getvalue()

@@ -155,12 +155,15 @@ def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> E
     return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
 
 
-def draw_image(pixels: NDArray[np.uint8], longest_side: int | None = None) -> bytes:
-    """PNG of an image (height, width, 3) as it is; shrunk where a side is longer than `longest_side` pixels."""
-    drawn = Image.fromarray(pixels)
-    if longest_side is not None:
-        drawn.thumbnail((longest_side, longest_side))
-    return _png(drawn)
+def draw_for_page(png: bytes, longest_side: int) -> bytes:
+    """A picture of ours again, as a page shows it: a small one in whole squares, a large one shrunk."""
+    with Image.open(io.BytesIO(png)) as picture:
+        factor = readable_enlargement(picture.height, picture.width)
+        drawn = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    drawn.thumbnail((longest_side, longest_side))
+    file = io.BytesIO()
+    drawn.save(file, "PNG")
+    return file.getvalue()
 
 
 def _levels(relative: Floats, kind: HeatmapKind) -> NDArray[np.intp]:

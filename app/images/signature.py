@@ -1,4 +1,4 @@
-"""What the first bytes of a file say, for the error message when Pillow reads nothing from them."""
+"""What the first bytes of a file say: which reader is asked, and what the message says when it reads nothing."""
 
 import struct
 
@@ -10,17 +10,33 @@ SIGNATURES = {
     b"GIF89a": "GIF",
     b"II*\x00": "TIFF",
     b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",
+    b"MM\x00+": "TIFF",
 }
 
 # Where each format keeps width and height, for `struct`. JPEG and TIFF keep them at no fixed place.
 SIZES = {"PNG": (">II", 16), "BMP": ("<ii", 18), "GIF": ("<HH", 6)}
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+PDF_HEADER_WITHIN = 1024  # bytes: what mail servers put before it is skipped by every reader
 
 
 def format_by_signature(data: bytes) -> str | None:
     """The format that the first bytes announce, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
-    return next((name for signature, name in SIGNATURES.items() if data.startswith(signature)), None)
+    if data[128:132] == b"DICM":
+        return "DICOM"
+    if data[4:8] == b"ftyp" and _is_heic(data):
+        return "HEIC"
+    known = next((name for signature, name in SIGNATURES.items() if data.startswith(signature)), None)
+    return "PDF" if known is None and b"%PDF-" in data[:PDF_HEADER_WITHIN] else known
+
+
+def _is_heic(data: bytes) -> bool:
+    """Whether one of the brands of the first box is HEIC's; AVIF shares the others."""
+    brands = data[8 : min(int.from_bytes(data[:4]), 256)]
+    return any(brands[at : at + 4] in HEIC_BRANDS for at in range(0, len(brands), 4))
 
 
 def has_zero_size(data: bytes) -> bool:
@@ -50,7 +66,7 @@ def _jpeg_size(data: bytes) -> tuple[int, ...]:
 def _tiff_size(data: bytes) -> tuple[int, ...]:
     """Width and length of the first directory, as far as they are there."""
     order = "<" if data.startswith(b"II") else ">"
-    if len(data) < 10:
+    if len(data) < 10 or b"+" in data[2:4]:  # BigTIFF has other places for everything
         return ()
     (at,) = struct.unpack_from(order + "I", data, 4)
     found = []

@@ -38,7 +38,7 @@ def write_card(name: str, description: ModelDescription, pictures: Collection[st
     measured = _measured(description.scores) if description.scores else "Nothing was measured with this software yet."
     sections = (
         f"# {name}",
-        f"{_architecture(description)}, from images of {size.height}x{size.width} pixels"
+        f"{architecture_in_words(description)}, from images of {size.height}x{size.width} pixels"
         f" ({'colour' if size.channels == 3 else 'grey'}) to {len(description.classes)} classes:"
         f" {classes}{f' and {more} more' if more > 0 else ''}.",
         f"Images of another shape are fitted by `{size.fit}`. Explanations have RMS {defaults.rho:g} unless asked"
@@ -54,7 +54,8 @@ def write_card(name: str, description: ModelDescription, pictures: Collection[st
     return "\n\n".join(sections) + "\n"
 
 
-def _architecture(description: ModelDescription) -> str:
+def architecture_in_words(description: ModelDescription) -> str:
+    """What kind of network it is, as a sentence begins."""
     architecture = description.architecture
     if isinstance(architecture, TorchvisionConfig):
         return f"torchvision's `{architecture.name}`"

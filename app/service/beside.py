@@ -34,6 +34,11 @@ class Beside:
     maps: Mapping[str, Tensor]
     costs: Mapping[str, Cost]
 
+    @classmethod
+    def nothing(cls) -> "Beside":
+        """Where no other method was asked for."""
+        return cls({}, {})
+
 
 def explain_beside(
     place: Place,

@@ -8,10 +8,9 @@ picture gets these very numbers.
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import product
 
 import numpy as np
 import torch
@@ -23,19 +22,20 @@ from app.engine.token import WorkToken
 from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
-from app.images.render import ExplainedPicture, draw_image, draw_pixels, explained_pixels
+from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ORIGINAL, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
 from app.service.running import Running
+from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
@@ -45,16 +45,16 @@ _LOOKS = 2  # at the end of the search, and at the picture that is sent
 
 @dataclass(frozen=True)
 class _Sent:
-    """What is sent of each row.
+    """What is sent for each target, at one size.
 
     Attributes:
-        pictures: by name, of the targets at the size asked for.
-        swept: the explained pictures of all rows, small, where there is a sweep; else empty.
-        fitted: (rows, channels, height, width), the explained pictures as the network is shown them.
+        pictures: by name.
+        small: the explained pictures as they stand in a sweep; none without one.
+        fitted: the explained pictures fitted again, (targets, channels, height, width).
     """
 
     pictures: Sequence[Mapping[str, DrawnPicture]]
-    swept: Sequence[ExplainedPicture]
+    small: Sequence[ExplainedPicture]
     fitted: Tensor
 
 
@@ -95,7 +95,7 @@ class Explainer:
         checkpoint = served.checkpoint
         with self._engine.place(served.model) as place:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
         return PredictResult(
@@ -115,6 +115,10 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
+        return self.record(data, options, token, mailbox).result
+
+    def record(self, data: bytes, options: ExplainOptions, token: WorkToken, mailbox: Mailbox | None = None) -> Record:
+        """The same with what a report needs beside it; raises as `explain` does."""
         explanation_id, served = new_id(), self._catalogue.served(options.model)
         mailbox = Mailbox(read=False) if mailbox is None else mailbox
         try:
@@ -138,10 +142,10 @@ class Explainer:
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
-        rows = self._check(options, checkpoint, len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=options.expected_gradients) as place:
+        rows, steps = self._check(options, checkpoint, len(sizes)), options.expected_gradients(len(sizes))
+        with self._engine.place(served.model, rows=rows, steps=steps) as place, ExitStack() as late:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input)
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
             mailbox.tell(started)
             with clock.measure("explain", place):
@@ -149,32 +153,44 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                follower = Follower(mailbox, upload.fitted, targets, options.most_steps)
-                found = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            late.enter_context(follower.saying_what_was_reached())
+            with clock.measure("explain", place):
+                found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
-                sent = _draw_all(
-                    upload, chosen, found, beside, options, checkpoint.description.explanation.scale, finishing
-                )
+                scale = checkpoint.description.explanation.scale
+                sent = [_draw_all(upload, found, beside, options, scale, finishing)]
+                sent += [_draw_small(upload, one, finishing) for one in at_others]
                 original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
-                after = logits_of(place, sent.fitted, finishing)
-            judged = list(_judge(upload, chosen, found, beside, sent, after, options, sizes, checkpoint))
+                after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), finishing), len(targets))
+            judged: list[TargetExplanation] = []
+            for number, one in enumerate([found, *at_others]):
+                near = beside if one is found else Beside.nothing()
+                judged += _judge(
+                    upload, chosen, one, near, sent[number], after[number], options, sizes[number], checkpoint
+                )
             with clock.measure("render"):
-                explanations = with_sweeps(judged, prediction, upload.decoded, sent.swept, options, finishing)
+                small = [picture for one in sent for picture in one.small]
+                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
+                sheet = None
+                if SHEET in options.include:
+                    sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
         return ExplainResult(
             id=started.id,
             created=started.created,
             model=started.model,
             image=started.image,
             prediction=prediction,
-            explanations=explanations,
+            explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
             original=original,
-            arrays_npz=_arrays(upload.fitted, found, beside, len(targets)) if "arrays" in options.include else None,
+            sheet=sheet,
+            arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
     def find(self, explanation_id: str) -> Record:
@@ -190,7 +206,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_image(decode(record.upload, self._limits).eight_bits())
+        return draw_pixels(decode(record.upload, self._limits, record.options.selection).eight_bits()).png
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
@@ -245,29 +261,37 @@ def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Sta
 
 
 def _draw_all(
-    upload: Upload,
-    chosen: Chosen,
-    found: Found,
-    beside: Beside,
-    options: ExplainOptions,
-    default_scale: float,
-    token: WorkToken,
+    upload: Upload, found: Found, beside: Beside, options: ExplainOptions, default_scale: float, token: WorkToken
 ) -> _Sent:
-    """One row after the other: of a large upload only one change is in memory at a time."""
-    pictures, swept, fitted = [], [], []
+    """One target after the other: of a large upload only one change is in memory at a time."""
+    pictures, small, fitted = [], [], []
+    names = dict.fromkeys((*options.include, *(DRAWN_FROM if SHEET in options.include else ())))
+    wanted = replace(options, include=tuple(names))
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
-        carried = upload.fitting.to_image(perturbation)
-        if row < len(chosen.targets):
-            drawn = draw(upload.floats, carried, options, default_scale)
-            pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
-            sent = drawn.sent
-        else:
-            sent = explained_pixels(upload.floats, carried)
+        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), wanted, default_scale)
+        pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
         if options.sweep is not None:
-            swept.append(draw_pixels(sent, longest_side=SWEEP_SIDE))
+            small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
+        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
+    return _Sent(pictures, small, torch.stack(fitted))
+
+
+def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
+    """The same for another size of a sweep, of which only small pictures are sent."""
+    small, fitted = [], []
+    for perturbation in found.explanation.perturbation:
+        token.check()
+        sent = explained_pixels(upload.floats, upload.fitting.to_image(perturbation))
+        small.append(draw_pixels(sent, SWEEP_SIDE))
         fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
-    return _Sent(pictures, swept, torch.stack(fitted))
+    return _Sent([{}] * len(small), small, torch.stack(fitted))
+
+
+def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
+    """Without the pictures that were drawn for a sheet alone."""
+    unasked = set(PICTURES) - set(options.include)
+    return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
 
 
 def _draw_beside(
@@ -290,19 +314,18 @@ def _judge(
     sent: _Sent,
     logits_after: Tensor,
     options: ExplainOptions,
-    sizes: Sequence[float],
+    rho: float,
     checkpoint: Checkpoint,
 ) -> Iterator[TargetExplanation]:
-    """What each row came to, measured on the picture sent; logits_after (rows, classes)."""
+    """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
     classes = checkpoint.description.classes
     change = sent.fitted - upload.fitted
     change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
     others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
-    named = list(zip(chosen.targets, chosen.roles, strict=True))
-    agreements = agreement_of(found.explanation.perturbation[: len(named)], beside) if others else []
-    for row, (rho, (target, role)) in enumerate(product(sizes, named)):
+    agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
+    for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
         margins = None
         if against is not None:
@@ -331,15 +354,15 @@ def _judge(
             goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
             changed_class_to=None if class_after == class_before else classes[class_after],
             methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
-            agreement=agreements[row] if row < len(agreements) else None,
+            agreement=agreements[row],
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
-            pictures=sent.pictures[row] if row < len(named) else {},
+            pictures=sent.pictures[row],
         )
 
 
-def _arrays(fitted: Tensor, found: Found, beside: Beside, targets: int) -> bytes:
+def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:
     """The npz of `ExplainResult.arrays_npz`."""
-    perturbation, file = found.explanation.perturbation[:targets], io.BytesIO()
+    perturbation, file = found.explanation.perturbation, io.BytesIO()
     arrays = {
         "explained": fitted + perturbation,
         "perturbation": perturbation,

@@ -5,7 +5,7 @@ from torch import Tensor
 from app.images.decode import DecodedImage
 from app.images.fit import Fitting
 from app.networks.checkpoint import Checkpoint
-from app.service.results import ClassProbability, ImageFacts, ModelFacts, Prediction, Region
+from app.service.results import ClassProbability, ImageFacts, LevelWindow, ModelFacts, Prediction, Region
 
 
 def model_facts(checkpoint: Checkpoint) -> ModelFacts:
@@ -23,13 +23,18 @@ def model_facts(checkpoint: Checkpoint) -> ModelFacts:
 
 def image_facts(decoded: DecodedImage, fitting: Fitting) -> ImageFacts:
     """What was uploaded, and what of it the network saw."""
-    box = fitting.seen
+    box, chosen = fitting.seen, decoded.selected
     return ImageFacts(
         sha256=decoded.sha256,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         seen=Region(box.left, box.top, box.width, box.height),
+        page=chosen.page,
+        pages=chosen.pages,
+        frame=chosen.frame,
+        frames=chosen.frames,
+        window=None if chosen.window is None else LevelWindow(*chosen.window),
         notes=decoded.notes,
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from app.errors import ExplanationGone, UnknownExplanation
-from app.service.results import ExplainResult, Record
+from app.service.results import Record
 
 Why = Literal["expired", "room", "deleted"]
 
@@ -69,11 +69,11 @@ class KeptResults:
         self._gone_counts: Counter[Why] = Counter()
         self._lock = threading.Lock()
 
-    def keep(self, record: Record) -> ExplainResult:
-        """Keep it, unless it is larger than all there is room for; the result says until when it is kept."""
+    def keep(self, record: Record) -> Record:
+        """Keep it, unless it is larger than all there is room for; its result then says until when it is kept."""
         size_bytes = bytes_of(record)
         if not self._seconds or size_bytes > self._max_bytes:
-            return record.result
+            return record
         with self._lock:
             self._forget_expired()
             while self._held_bytes + size_bytes > self._max_bytes:
@@ -82,7 +82,7 @@ class KeptResults:
             kept = replace(record, result=replace(record.result, kept_until=until))
             self._held[record.result.id] = _Held(kept, size_bytes, until)
             self._held_bytes += size_bytes
-        return kept.result
+        return kept
 
     def get(self, explanation_id: str) -> Record:
         """The record of that id.
@@ -150,8 +150,8 @@ def bytes_of(record: Record) -> int:
     pictures = [drawn.png for one in explained for drawn in one.pictures.values()]
     films = [one.animation.webp for one in explained if one.animation is not None]
     tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
-    original = b"" if result.original is None else result.original.png
-    files = [record.upload, original, result.arrays_npz or b"", *pictures, *films]
+    of_all = [drawn.png for drawn in (result.original, result.sheet) if drawn is not None]
+    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films]
     classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
+from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
@@ -17,13 +18,14 @@ Method = Literal["fast", "paper"]
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
-ORIGINAL = "original"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, ORIGINAL, "arrays")
+ORIGINAL, SHEET = "original", "sheet"
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
+MAX_PARTS = 1_000_000
 DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
@@ -39,16 +41,30 @@ class PredictOptions:
         model: name of the model, or None for the installation's default.
         top_k: how many classes to list, 0 for all.
         timeout_ms: milliseconds until the request is given up, or None for the installation's.
+        page, frame, window: which part of the file, as in `Selection`.
     """
 
     model: str | None = None
     top_k: int = 5
     timeout_ms: int | None = None
+    page: int | None = None
+    frame: int | None = None
+    window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         _within("top_k", self.top_k, 0, 1_000_000, "a number of classes, 0 for all")
         if self.timeout_ms is not None:
             _within("timeout_ms", self.timeout_ms, 1, 3_600_000, "milliseconds")
+        for name, number in (("page", self.page), ("frame", self.frame)):
+            if number is not None:
+                _within(name, number, 1, MAX_PARTS, "a number")
+        if self.window is not None and self.window[1] <= 0:
+            raise OptionError(f"The window's width is {self.window[1]:g}; give center,width with a width above 0.")
+
+    @property
+    def selection(self) -> Selection:
+        """The part of the file that is asked for."""
+        return Selection(self.page, self.frame, self.window)
 
 
 @dataclass(frozen=True)
@@ -69,8 +85,9 @@ class ExplainOptions(PredictOptions):
         color_map: name of a colour map; None for a colour-blind-safe one fit for the heatmap.
         scale: pixel level at the end of the colour bar; "auto" for this map's own largest; None for the model's own.
         methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
-        include: pictures to draw of each target, `original` (the upload as it was read), and `arrays`; of a sweep its
-            `film_strip` and `curve`, its `animation`, and `sweep`, which is the explained picture at each size.
+        include: pictures to draw of each target, `sheet` (all of them on one picture), `original` (the upload as it was
+            read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
+            explained picture at each size.
         seed: of whatever is random; neither method is.
         partial: where the time is over, the answer is what was found by then, in place of an error.
     """
@@ -121,22 +138,21 @@ class ExplainOptions(PredictOptions):
         """Gradient steps of each row at the most."""
         return DEFAULT_STEPS[self.method] if self.steps is None else self.steps
 
-    @property
-    def other_methods(self) -> tuple[str, ...]:
-        """Beside the adversarial change, each once."""
-        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
-
-    @property
-    def expected_gradients(self) -> int:
-        """About how many gradient evaluations each target costs."""
-        return self.most_steps + sum(EXPECTED_GRADIENTS[name] for name in self.other_methods)
-
     def sweep_sizes(self, rho: float) -> tuple[float, ...]:
         """The sizes of the sweep, rising; none without a sweep. `rho` is the explanation's own."""
         if not isinstance(self.sweep, int):
             return self.sweep or ()
         beyond = min(SWEPT_BEYOND, MAX_SIZE / rho)
         return tuple(min(MAX_SIZE, rho * (beyond * number / self.sweep)) for number in range(1, self.sweep + 1))
+
+    @property
+    def other_methods(self) -> tuple[str, ...]:
+        """Beside the adversarial change, each once."""
+        return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def expected_gradients(self, sizes: int) -> int:
+        """About how many gradient evaluations a row costs, one for each size; other methods explain at one."""
+        return self.most_steps + -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

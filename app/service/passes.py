@@ -42,6 +42,10 @@ class Chosen:
         rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
         return Aims(label, torch.ones_like(label, dtype=torch.bool), rivals)
 
+    def probabilities(self) -> list[float]:
+        """Of the targets, for the image as it was uploaded."""
+        return [float(probability) for probability in self.logits.softmax(0)[self.targets]]
+
     def named(self, classes: Sequence[str]) -> tuple[ChosenTarget, ...]:
         """The targets with the names that classes have by their ids."""
         return tuple(ChosenTarget(classes[i], i, role) for i, role in zip(self.targets, self.roles, strict=True))
@@ -49,10 +53,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Found:
-    """Every target explained at each size, everything on the CPU.
+    """Every target explained at one size, everything on the CPU.
 
     Attributes:
-        explanation: a row for each target at the first size, then for each at the next, unclamped.
+        explanation: a row for each target, unclamped.
         steps_made: gradient steps of each row.
         cut_short: whether the deadline ended its search.
     """
@@ -105,7 +109,7 @@ def explain_targets(
     sizes: Sequence[float],
     token: WorkToken,
     observe: Observer | None = None,
-) -> Found:
+) -> list[Found]:
     """Explain one image (channels, height, width) for every target chosen at each size, all rows side by side.
 
     Raises:
@@ -124,4 +128,8 @@ def explain_targets(
     made = replace(rows, steps=climbed.steps_made)
     explanation = judge(made, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)
-    return Found(explanation, climbed.steps_made.tolist(), climbed.cut_short.tolist())
+    count, steps_made, cut_short = len(label), climbed.steps_made.tolist(), climbed.cut_short.tolist()
+    return [
+        Found(explanation[part], steps_made[part], cut_short[part])
+        for part in (slice(first, first + count) for first in range(0, len(rows), count))
+    ]

@@ -8,7 +8,8 @@ more than copy a perturbation now and then. Pictures are drawn by whoever reads.
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from app.engine.jobs import Progress
+from app.errors import DeadlineExceeded, Reached
 from app.images.render import draw_explained
 from app.service.passes import Found
 from app.service.results import ChosenTarget, DrawnPicture, ImageFacts, ModelFacts, Prediction
@@ -117,27 +119,54 @@ class Follower:
         mailbox: that is told.
         image: (channels, height, width) in [0, 1], that is explained.
         targets: a row each.
+        probabilities: of the targets, for the image.
         steps: of each at the most.
     """
 
-    def __init__(self, mailbox: Mailbox, image: Tensor, targets: Sequence[ChosenTarget], steps: int) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        image: Tensor,
+        targets: Sequence[ChosenTarget],
+        probabilities: Sequence[float],
+        steps: int,
+    ) -> None:
         self._mailbox = mailbox
         self._image = image
         self._targets = targets
         self._steps = steps
+        self._latest = [(0, probability) for probability in probabilities]
 
     def __call__(self, progress: Progress) -> None:
         """Called on the device's thread."""
         row = progress.row
         if row >= len(self._targets):
             return
+        self._latest[row] = progress.step, progress.probability
         self._mailbox.offer(row, lambda: self._at(row, progress.step, progress.probability, progress.perturbation()))
 
     def end(self, found: Found) -> None:
         """Tell where each row ended, which the device's thread may have skipped."""
         after, perturbation = found.explanation.probability_after.tolist(), found.explanation.perturbation
-        for row, step in enumerate(found.steps_made[: len(self._targets)]):
+        for row, step in enumerate(found.steps_made):
+            self._latest[row] = step, after[row]
             self._mailbox.put(row, self._at(row, step, after[row], perturbation[row]))
+
+    def reached(self) -> list[Reached]:
+        """How far each target has come; any thread may ask."""
+        return [
+            Reached(target.target, target.target_id, step, self._steps, probability)
+            for target, (step, probability) in zip(self._targets, self._latest, strict=True)
+        ]
+
+    @contextmanager
+    def saying_what_was_reached(self) -> Iterator[None]:
+        """Let an error of the deadline inside the block say how far it came, and how to have that."""
+        try:
+            yield
+        except DeadlineExceeded as late:
+            detail = f"{late} With partial=true the answer is what was found by then."
+            raise DeadlineExceeded(detail, self.reached()) from late
 
     def _at(self, row: int, step: int, probability: float, perturbation: Tensor) -> TargetProgress:
         return TargetProgress(self._targets[row], step, self._steps, probability, self._image, perturbation)

@@ -20,6 +20,14 @@ class Region:
 
 
 @dataclass(frozen=True)
+class LevelWindow:
+    """Levels that run from black to white, in the file's own units."""
+
+    center: float
+    width: float
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """Which network answered: input sizes in pixels; `fit` is stretch, letterbox or center_crop."""
 
@@ -37,9 +45,11 @@ class ImageFacts:
 
     Attributes:
         sha256: of the uploaded bytes.
-        format: PNG, JPEG, WEBP, BMP, TIFF or GIF.
+        format: PNG, JPEG, WEBP, BMP, TIFF, GIF, DICOM, PDF or HEIC.
         width, height: in pixels, after EXIF orientation.
         seen: the part of it that the network saw.
+        page, pages, frame, frames: which was taken, from 1, and of how many; None where a file has none of the kind.
+        window: the levels of a DICOM file that run from black to white, if a window says so.
         notes: sentences on what decoding had to decide, such as which frame was taken.
     """
 
@@ -48,6 +58,11 @@ class ImageFacts:
     width: int
     height: int
     seen: Region
+    page: int | None
+    pages: int | None
+    frame: int | None
+    frames: int | None
+    window: LevelWindow | None
     notes: tuple[str, ...]
 
 
@@ -194,6 +209,7 @@ class ExplainResult:
 
     Attributes:
         original: the upload as it was read, 8 bit, where `original` was asked for.
+        sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
@@ -208,6 +224,7 @@ class ExplainResult:
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None
+    sheet: DrawnPicture | None
     arrays_npz: bytes | None
     kept_until: datetime | None = None
 

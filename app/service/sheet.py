@@ -1,4 +1,4 @@
-"""Several explanations on one picture: a row for each image, its targets side by side."""
+"""Several explanations on one picture: each image with its targets side by side."""
 
 import io
 from collections.abc import Sequence
@@ -8,35 +8,42 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.service.results import ExplainResult, TargetExplanation
+from app.service.results import DrawnPicture, Prediction, TargetExplanation
+
+DRAWN_FROM = ("heatmap", "explained")
+"""Pictures of each target that a sheet shows."""
 
 CELL_PIXELS = 192
 GAP_PIXELS = 12
 TEXT_PIXELS = 14
 LINE_PIXELS = 18
+TARGETS_A_LINE = 5
 INK, PAPER = (30, 30, 30), (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One image of a sheet: `pixels` is the upload, (height, width, 3) uint8; `result` has heatmaps and explained."""
+    """One image of a sheet: its pixels, uint8 (height, width, 3), and explanations that have `DRAWN_FROM`."""
 
     pixels: NDArray[np.uint8]
-    result: ExplainResult
+    prediction: Prediction
+    explanations: Sequence[TargetExplanation]
 
 
-def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """PNG of all rows: the upload with its prediction, then heatmap and explained picture of each target."""
-    columns = 1 + 2 * max(len(row.result.explanations) for row in rows)
-    cell_height = CELL_PIXELS + 3 * LINE_PIXELS
-    size = (
-        columns * (CELL_PIXELS + GAP_PIXELS) + GAP_PIXELS,
-        len(rows) * (cell_height + GAP_PIXELS) + GAP_PIXELS,
-    )
+def draw_sheet(rows: Sequence[SheetRow]) -> DrawnPicture:
+    """All rows: the upload with its prediction, then heatmap and explained picture of each target.
+
+    More targets than a line has room for go on in the next.
+    """
+    counts = [len(row.explanations) for row in rows]
+    lines = [-(-count // TARGETS_A_LINE) for count in counts]
+    columns = 1 + 2 * min(max(counts), TARGETS_A_LINE)
+    line_height = CELL_PIXELS + 3 * LINE_PIXELS + GAP_PIXELS
+    size = columns * (CELL_PIXELS + GAP_PIXELS) + GAP_PIXELS, sum(lines) * line_height + GAP_PIXELS
     sheet = Image.new("RGB", size, PAPER)
     for number, row in enumerate(rows):
-        top = GAP_PIXELS + number * (cell_height + GAP_PIXELS)
-        best = row.result.prediction.best
+        top = GAP_PIXELS + sum(lines[:number]) * line_height
+        best = row.prediction.best
         paste_cell(
             sheet,
             0,
@@ -44,15 +51,17 @@ def draw_sheet(rows: Sequence[SheetRow]) -> bytes:
             Image.fromarray(row.pixels),
             ["upload", f"read as {best.name}", f"p = {best.probability:.2f}"],
         )
-        for place, one in enumerate(row.result.explanations):
+        for place, one in enumerate(row.explanations):
+            line, column = divmod(place, TARGETS_A_LINE)
+            at = top + line * line_height
             verb = "more" if one.direction == "encourage" else "less"
             than = "" if one.against is None else f" than {one.against}"
             about = [f"{verb} {one.target}{than}", f"RMS {one.perturbation_rms:.3f}, L2 {one.perturbation_l2:.2f}"]
-            paste_cell(sheet, 1 + 2 * place, top, _open(one, "heatmap"), about)
-            paste_cell(sheet, 2 + 2 * place, top, _open(one, "explained"), _outcome(one))
+            paste_cell(sheet, 1 + 2 * column, at, _open(one, "heatmap"), about)
+            paste_cell(sheet, 2 + 2 * column, at, _open(one, "explained"), _outcome(one))
     file = io.BytesIO()
-    sheet.save(file, format="PNG", optimize=True)
-    return file.getvalue()
+    sheet.save(file, format="PNG")
+    return DrawnPicture(file.getvalue(), sheet.width, sheet.height)
 
 
 def _outcome(one: TargetExplanation) -> list[str]:

@@ -55,7 +55,7 @@ def with_sweeps(
     for one in asked:
         token.check()
         places = [at[one.target_id, size] for size in options.sweep_sizes(rho)]
-        points = [unchanged(one, prediction), *(rows[place] for place in places)]
+        points = [_unchanged(one, prediction), *(rows[place] for place in places)]
         explained.append(_with_sweep(one, points, [before, *(shown[place] for place in places)], options))
     return tuple(explained)
 
@@ -77,15 +77,16 @@ def _with_sweep(
     if "curve" in options.include:
         png = plot_png(lambda axes: draw_curve(axes, swept))
         drawn["curve"] = DrawnPicture(png, *Image.open(io.BytesIO(png)).size)
+    asked_for = {name: drawn[name] for name in options.include if name in drawn}
     return replace(
         one,
-        pictures={name: drawn[name] for name in (*options.include, *drawn) if name in drawn},
+        pictures={**asked_for, **drawn},
         sweep=tuple(swept),
         animation=animate(frames) if "animation" in options.include else None,
     )
 
 
-def unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
+def _unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
     """The upload itself, as the explanation of size 0."""
     return replace(
         one,
@@ -119,7 +120,7 @@ def draw_film_strip(swept: Sequence[TargetExplanation], frames: Sequence[NDArray
         top = GAP_PIXELS + line * cell_height
         paste_cell(strip, column, top, Image.fromarray(frame), [size, probability, changed])
     file = io.BytesIO()
-    strip.save(file, format="PNG", optimize=True)
+    strip.save(file, format="PNG")
     return DrawnPicture(file.getvalue(), strip.width, strip.height)
 
 
@@ -137,6 +138,7 @@ def draw_curve(axes: "Axes", swept: Sequence[TargetExplanation]) -> None:
             marker="o",
             color=COLORS[0],
             markerfacecolor=color,
+            clip_on=False,
             label=label,
         )
     verb = "more" if swept[0].direction == "encourage" else "less"

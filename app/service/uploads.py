@@ -8,6 +8,7 @@ from torch import Tensor
 
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.fit import Fitting, fitting
+from app.images.selection import Selection
 from app.networks.description import InputDescription
 
 
@@ -21,13 +22,13 @@ class Upload:
     fitted: Tensor
 
 
-def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription) -> Upload:
-    """Decode an image and fit it to a network's input.
+def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription, selection: Selection) -> Upload:
+    """Decode the selected part of an image and fit it to a network's input.
 
     Raises:
-        ImageError: it is no image that we read, or costs more than the limits allow.
+        ImageError: it is no image that we read, has no such part, or costs more than the limits allow.
     """
-    decoded = decode(data, limits)
+    decoded = decode(data, limits, selection)
     how = fitting(
         decoded.height,
         decoded.width,

@@ -9,10 +9,11 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from app.errors import OptionError, UnknownPicture
-from app.service.options import PICTURES, SWEEP_PICTURES, ExplainOptions
-from app.service.results import ExplainResult, PredictResult
-from app.web.file_names import RESULT, NamedFile, files_of, picture_name
-from app.web.media_types import EVENTS, FORM, JSON, PNG, ZIP
+from app.reports.reporter import Reporter
+from app.service.options import PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
+from app.service.results import ExplainResult, PredictResult, Record
+from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, picture_name
+from app.web.media_types import EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
 from app.web.schemas import explanation_answer, prediction_answer
 
@@ -28,17 +29,32 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
     Raises:
         OptionError: a picture is to be sent and none was asked for.
     """
-    if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES}:
+    if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES, SHEET}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
 
 
-def explanation_response(result: ExplainResult, media_type: str) -> Response:
-    """The explanation as one of `EXPLANATION_WRITERS`, and where it stands while it is kept."""
-    response = EXPLANATION_WRITERS[media_type](result)
+def explanation_response(record: Record, media_type: str, reporter: Reporter) -> Response:
+    """The explanation as one of `RESULT_TYPES`, and where it stands while it is kept."""
+    result = record.result
+    if media_type in REPORT_WRITERS:
+        response = REPORT_WRITERS[media_type](record, reporter)
+    else:
+        response = RESULT_WRITERS[media_type](result)
     response.headers["Vary"] = "Accept"
     if result.kept_until is not None:
         response.headers["Content-Location"] = f"explanations/{result.id}"  # whatever a proxy put before it
     return response
+
+
+def html_report(record: Record, reporter: Reporter) -> Response:
+    """The report, to be read in a browser."""
+    return Response(reporter.html(record), media_type=HTML)
+
+
+def pdf_report(record: Record, reporter: Reporter) -> Response:
+    """The report, to be printed and filed."""
+    headers = {"Content-Disposition": f'inline; filename="explanation-{record.result.id}.pdf"'}
+    return Response(reporter.pdf(record), headers=headers, media_type=PDF)
 
 
 def picture_response(result: ExplainResult, picture: str, target: str) -> Response:
@@ -66,14 +82,22 @@ def _as_json(result: ExplainResult) -> Response:
 
 
 def _as_picture(result: ExplainResult) -> Response:
-    """The first target's first picture; what belongs to it is in the headers, in ASCII by percent-encoding."""
-    first = result.explanations[0]
-    name, drawn = next(iter(first.pictures.items()))
+    """The first target's first picture, or where none was asked for, the sheet of all targets.
+
+    What belongs to it is in the headers, in ASCII by percent-encoding.
+    """
     headers = {
-        "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',
         "AEX-Id": result.id,
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
+    }
+    first = result.explanations[0]
+    if not first.pictures and result.sheet is not None:
+        headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}
+        return Response(result.sheet.png, headers=headers, media_type=PNG)
+    name, drawn = next(iter(first.pictures.items()))
+    headers |= {
+        "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',
         "AEX-Target": quote(first.target),
         "AEX-Direction": first.direction,
         "AEX-Picture": name,
@@ -100,13 +124,15 @@ def _as_zip(result: ExplainResult) -> Response:
     return Response(body.getvalue(), headers=headers, media_type=ZIP)
 
 
-EXPLANATION_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
+RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
     JSON: _as_json,
     PNG: _as_picture,
     FORM: _as_form,
     ZIP: _as_zip,
 }
-EXPLANATION_TYPES = (*EXPLANATION_WRITERS, EVENTS)
+REPORT_WRITERS: Mapping[str, Callable[[Record, Reporter], Response]] = {HTML: html_report, PDF: pdf_report}
+RESULT_TYPES = (*RESULT_WRITERS, *REPORT_WRITERS)
+EXPLANATION_TYPES = (*RESULT_TYPES, EVENTS)
 """The best offer comes first; events are written by `app.web.stream`, from `explanation_json`."""
 
 

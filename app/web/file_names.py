@@ -9,6 +9,7 @@ from app.web.media_types import BYTES, PNG, WEBP
 
 RESULT = "explanation.json"
 ORIGINAL = "original.png"
+SHEET_FILE = "sheet.png"
 ARRAYS = "explanation.npz"
 MAX_CLASS_CHARACTERS = 40
 
@@ -23,7 +24,7 @@ class NamedFile:
 
 
 def files_of(result: ExplainResult) -> Iterator[NamedFile]:
-    """Everything that the JSON names when it is not within: pictures, films, the upload, and arrays."""
+    """Everything that the JSON names when it is not within: pictures, films, the upload, the sheet, and arrays."""
     for one in result.explanations:
         for name, drawn in one.pictures.items():
             yield NamedFile(picture_name(one, name), PNG, drawn.png)
@@ -34,6 +35,8 @@ def files_of(result: ExplainResult) -> Iterator[NamedFile]:
             yield NamedFile(animation_name(one), WEBP, one.animation.webp)
     if result.original is not None:
         yield NamedFile(ORIGINAL, PNG, result.original.png)
+    if result.sheet is not None:
+        yield NamedFile(SHEET_FILE, PNG, result.sheet.png)
     if result.arrays_npz is not None:
         yield NamedFile(ARRAYS, BYTES, result.arrays_npz)
 

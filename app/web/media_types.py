@@ -1,9 +1,12 @@
 """Media types that are read or sent."""
 
 BYTES = "application/octet-stream"
+DICOM = "application/dicom"
 EVENTS = "text/event-stream"
 FORM = "multipart/form-data"
+HTML = "text/html"
 JSON = "application/json"
+PDF = "application/pdf"
 PNG = "image/png"
 PROBLEM = "application/problem+json"
 WEBP = "image/webp"

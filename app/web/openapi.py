@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.web.media_types import FORM, JSON, PROBLEM
+from app.images.decode import ACCEPTED
+from app.web.media_types import DICOM, FORM, HTML, JSON, PDF, PNG, PROBLEM, ZIP
 from app.web.options import Option
 from app.web.problems import KINDS, Problem
 
@@ -19,7 +20,7 @@ Classifies images with robust networks, and explains each answer by attacking it
 how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
 image in base64, or the image itself with options in the query. [An image to try](docs/example.png).
 """
-_IMAGE_FILE = {"type": "string", "format": "binary", "description": "PNG, JPEG, WebP, BMP, TIFF or GIF"}
+_IMAGE_FILE = {"type": "string", "format": "binary", "description": ACCEPTED}
 
 Schema = dict[str, Any]
 
@@ -42,7 +43,8 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
     # Without an example the API page would send words of its own for what has no default; empty is not given.
     unset = {name: schema if "default" in schema else {**schema, "example": ""} for name, schema in schemas.items()}
     as_form = {"schema": _object({"image": _IMAGE_FILE, **unset})}
-    content = {JSON: as_json, FORM: as_form, "image/*": {"schema": _IMAGE_FILE}}
+    as_file = {"schema": _IMAGE_FILE}
+    content = {JSON: as_json, FORM: as_form, "image/*": as_file, DICOM: as_file, PDF: as_file}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [_parameter(option) for option in options],
@@ -68,6 +70,8 @@ IMAGE_PROBLEMS = problems(
     "image-too-large",
     "too-many-pixels",
     "decoding-too-costly",
+    "decoding-too-large",
+    "no-such-part",
     "not-an-image",
     "unsupported-content-type",
     "invalid-option",
@@ -76,6 +80,11 @@ IMAGE_PROBLEMS = problems(
     "deadline-exceeded",
 )
 """Of every route that takes an image."""
+
+
+_BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
+FILES: Schema = {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, PDF: _BINARY, HTML: {"schema": {"type": "string"}}}
+"""What an explanation may be besides JSON: a picture, all files in one, or the report."""
 
 
 def describe_api(app: FastAPI) -> None:
@@ -97,7 +106,8 @@ def _described(app: FastAPI) -> Schema:
     for operation in (operation for path in description["paths"].values() for operation in path.values()):
         if "HTTPValidationError" in str(operation["responses"].get("422")):
             del operation["responses"]["422"]
-    schemas["Problem"] = Problem.model_json_schema()
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
     return description
 
 
@@ -108,5 +118,5 @@ def _object(properties: Schema) -> Schema:
 def _parameter(option: Option) -> Schema:
     """The option in the query. Its default is not repeated: API pages send it, and a body may give the option too."""
     schema = {key: value for key, value in option.schema.items() if key != "default"}
-    lists = {"style": "form", "explode": False} if option.is_list else {}
+    lists = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
     return {"name": option.name, "in": "query", "required": False, "schema": schema, **lists}

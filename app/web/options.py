@@ -22,7 +22,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import names, number, pixel_level, sizes, text, truth, whole
+from app.web.values import center_and_width, names, number, pixel_level, sizes, text, truth, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -53,6 +53,10 @@ def _list(name: str, must_be: str, description: str, default: Sequence[str], all
     return Option(name, names, must_be, schema, is_list=True)
 
 
+def _part(name: str, description: str) -> Option:
+    return Option(name, whole, "a whole number from 1", {"type": "integer", "minimum": 1, "description": description})
+
+
 PREDICT = (
     Option(
         "model",
@@ -71,6 +75,24 @@ PREDICT = (
         whole,
         "a whole number of milliseconds",
         {"type": "integer", "minimum": 1, "description": "milliseconds until the request is given up"},
+    ),
+    _part("page", "page of a PDF or TIFF, from 1; the first by default"),
+    _part(
+        "frame",
+        "frame of a DICOM, HEIC, GIF, PNG or WebP file, from 1; the main one, of DICOM the middle one by default",
+    ),
+    Option(
+        "window",
+        center_and_width,
+        "center,width: two numbers, the width above 0",
+        {
+            "type": "array",
+            "items": {"type": "number"},
+            "minItems": 2,
+            "maxItems": 2,
+            "description": "center and width, in the DICOM file's units such as HU, of the levels that run from black"
+            " to white; the file's own by default",
+        },
     ),
 )
 
@@ -171,7 +193,7 @@ EXPLAIN = (
     _list(
         "include",
         f"any of {', '.join(INCLUDABLE)}",
-        "pictures to draw, original (the upload as read) and arrays",
+        "pictures to draw of each target, sheet (all targets side by side), original (the upload as read) and arrays",
         PICTURES,
         INCLUDABLE,
     ),
@@ -247,6 +269,6 @@ def _shown(values: list[object]) -> str:
 def _unknown(name: str, known: Sequence[str]) -> str:
     if name in {option.name for option in EXPLAIN}:
         return f"{name} is an option of explanations, not of predictions."
-    near = get_close_matches(name[:80], known, n=2, cutoff=0.6)
+    near = get_close_matches(name[:80], known, n=2, cutoff=0.65)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the options are {', '.join(known)}."
     return f"{name[:80]!r} is no option; {hint}"

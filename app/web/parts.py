@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from app.engine.token import WorkToken
 from app.errors import OptionError
+from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import PredictOptions
@@ -28,6 +29,7 @@ class Parts:
     """The service behind the routes, and what a request may ask of it in milliseconds."""
 
     explainer: Explainer
+    reporter: Reporter
     catalogue: Catalogue
     workers: Workers
     metrics: Metrics

@@ -1,8 +1,8 @@
 """The one table from an error to its status, and the one shape of an error's answer (RFC 9457)."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -61,6 +61,12 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.DecodeTimeout: ProblemKind(
         413, "decoding-too-costly", "Decoding too costly", "The image took longer to decode than is allowed."
     ),
+    errors.DecodeTooLarge: ProblemKind(
+        413, "decoding-too-large", "Decoding too large", "The image needs more memory to decode than is allowed."
+    ),
+    errors.NoSuchPart: ProblemKind(
+        422, "no-such-part", "No such part", "The file has no such page or frame, or nothing that a window is for."
+    ),
     errors.UnknownModel: ProblemKind(404, "unknown-model", "Unknown model", "No model of that name is served here."),
     errors.UnknownExplanation: ProblemKind(
         404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on or kept here."
@@ -81,7 +87,10 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
         "Too many requests are being worked on; the header Retry-After says when to return.",
     ),
     errors.DeadlineExceeded: ProblemKind(
-        504, "deadline-exceeded", "Deadline exceeded", "The answer was not ready within the time asked for."
+        504,
+        "deadline-exceeded",
+        "Deadline exceeded",
+        "The answer was not ready within the time asked for; of an explanation, reached says how far it had come.",
     ),
     errors.Cancelled: ProblemKind(
         499, "cancelled", "Cancelled", "The client closed the connection before the answer, or cancelled it by its id."
@@ -103,6 +112,16 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
 KINDS: Mapping[str, ProblemKind] = {
     kind.slug: kind for kind in (*TABLE.values(), NO_SUCH_RESOURCE, METHOD_NOT_ALLOWED, INTERNAL)
 }
+
+
+class Reached(BaseModel):
+    """How far the search for a target had come by the deadline."""
+
+    target: str
+    target_id: int
+    step: int = Field(description="steps made")
+    steps: int = Field(description="steps to be made at the most")
+    probability: float = Field(description="of the target, after as many")
 
 
 class Problem(BaseModel):
@@ -127,6 +146,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str = Field(description="the request's id, as in the header X-Request-ID")
+    reached: list[Reached] | None = Field(
+        default=None, description="by each target of an explanation that was late; left out where none was chosen yet"
+    )
 
 
 def kind_of(error: Exception) -> ProblemKind:
@@ -135,12 +157,21 @@ def kind_of(error: Exception) -> ProblemKind:
 
 
 def problem_response(
-    kind: ProblemKind, detail: str, request_id: str, headers: Mapping[str, str] | None = None
+    kind: ProblemKind,
+    detail: str,
+    request_id: str,
+    headers: Mapping[str, str] | None = None,
+    reached: Sequence[errors.Reached] = (),
 ) -> Response:
     """The answer for an error of this kind."""
     problem = Problem(
-        type=PATH + kind.slug, title=kind.title, status=kind.status, detail=detail, instance=request_id
-    ).model_dump()
+        type=PATH + kind.slug,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=request_id,
+        reached=[Reached(**asdict(one)) for one in reached] or None,
+    ).model_dump(exclude_none=True)
     # Escaped to ASCII, because a detail may quote half a surrogate pair that a client sent.
     return Response(json.dumps(problem).encode("ascii"), kind.status, headers, PROBLEM)
 
@@ -155,4 +186,5 @@ def response_for(error: Exception, request_id: str) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, web_errors.NotReady):
         headers["Retry-After"] = str(READY_RETRY_SECONDS)
-    return problem_response(kind, str(error), request_id, headers)
+    reached = error.reached if isinstance(error, errors.DeadlineExceeded) else ()
+    return problem_response(kind, str(error), request_id, headers, reached)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, animation_name, picture_name, sweep_picture_name
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
 _TIMING = "milliseconds spent queued and in each part of the work"
@@ -43,6 +43,13 @@ class Region(BaseModel):
     height: int
 
 
+class LevelWindow(BaseModel):
+    """Levels that run from black to white, in the file's own units, such as HU."""
+
+    center: float
+    width: float
+
+
 class Image(BaseModel):
     """The upload as decoded and turned upright; `seen` is the part that the network saw."""
 
@@ -51,6 +58,11 @@ class Image(BaseModel):
     width: int
     height: int
     seen: Region
+    page: int | None = Field(description="of a PDF or TIFF, from 1; null for what has no pages")
+    pages: int | None
+    frame: int | None = Field(description="of any other file, from 1; null for what has pages")
+    frames: int | None
+    window: LevelWindow | None = Field(description="of a DICOM file's grey levels, null where none was used")
     notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
 
 
@@ -124,7 +136,7 @@ class SweepPoint(BaseModel):
     converged: bool
     goal_met: bool
     changed_class_to: str | None
-    top_after: list[ClassProbability]
+    top_after: list[ClassProbability] = Field(description="of the explained picture of this size")
     pictures: dict[str, Picture] = Field(
         description="explained, where include names sweep: the picture with its longer side shrunk to 512 pixels"
     )
@@ -189,6 +201,9 @@ class ExplanationAnswer(Answer):
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
     )
+    sheet: Picture | None = Field(
+        description="every target side by side, its heatmap and its explained picture; null unless include names sheet"
+    )
     arrays: str | None = Field(
         description="where include names arrays: an npz file in base64 with image (height, width, channels), explained"
         " and perturbation (targets, height, width, channels), float32, unclamped, at the network's input size"
@@ -208,9 +223,15 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
     original = None if result.original is None else _picture(result.original, ORIGINAL, embed=embed)
+    sheet = None if result.sheet is None else _picture(result.sheet, SHEET_FILE, embed=embed)
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
-        **_common(result), explanations=explanations, original=original, arrays=arrays, kept_until=kept_until
+        **_common(result),
+        explanations=explanations,
+        original=original,
+        sheet=sheet,
+        arrays=arrays,
+        kept_until=kept_until,
     )
     return answer.model_dump(by_alias=True)
 
@@ -256,12 +277,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     sweep = []
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
-        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=_pictures(point.pictures, names, embed=embed)))
+        pictures = _pictures(point.pictures, names, embed=embed)
+        sweep.append(SweepPoint(**_said(point, SweepPoint), top_after=_top(point.top_after), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
+        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -269,10 +292,9 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
-    """What an explanation and a point of its sweep both say."""
+    """The plain values of an answer's fields."""
     built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
-    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
-    return {**plain, "top_after": _top(one.top_after)}
+    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
 
 
 def _pictures(

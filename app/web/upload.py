@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl
 
 from app.errors import MalformedRequest
 from app.web.errors import UnsupportedContentType
-from app.web.media_types import BYTES, FORM, JSON
+from app.web.media_types import BYTES, DICOM, FORM, JSON, PDF
 from app.web.multipart import read_parts
 from app.web.options import Given
 
 IMAGE = "image"
+FILES = (BYTES, DICOM, PDF)
 MAX_JSON_VALUES = 10_000  # the parser holds the interpreter for as long as it runs; an image is one value
 MAX_OPTION_BYTES = 10_000
 
@@ -38,12 +39,13 @@ def read_request(body: bytes, content_type: str, query: str) -> Asked:
         image, given = _from_form(body, content_type)
     elif media_type == JSON:
         image, given = _from_json(body)
-    elif media_type.startswith("image/") or media_type == BYTES:
+    elif media_type.startswith("image/") or media_type in FILES:
         image, given = body, {}
     else:
         raise UnsupportedContentType(
             "This content type is not read here; send multipart/form-data with a part image, application/json with a"
-            " member image in base64, or the image itself as image/png, image/jpeg, … or application/octet-stream."
+            " member image in base64, or the image itself as image/png, image/jpeg, …, application/dicom,"
+            " application/pdf or application/octet-stream."
         )
     return Asked(image, _gathered([*given.items(), *_query(query)]))
 

@@ -59,6 +59,15 @@ def sizes(value: object) -> int | tuple[float, ...]:
     return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
 
 
+def center_and_width(value: object) -> tuple[float, float]:
+    """Two numbers: a text with a comma between them, or a JSON list."""
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, list) or len(entries) != 2:
+        raise ValueError
+    center, width = (number(entry) for entry in entries)
+    return center, width
+
+
 def pixel_level(value: object) -> float | str:
     """A number, or the word auto."""
     return value if value == "auto" and isinstance(value, str) else number(value)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from app.adversarial.planes import onto_plane, product
+from app.adversarial.planes import into_half_spaces, onto_plane, product
 from tests.adversarial.tiny import random_images
 
 
@@ -40,3 +40,24 @@ def test_the_point_is_on_the_plane_and_no_exchange_of_pixels_brings_it_nearer() 
 
 def _free(point: Tensor) -> Tensor:
     return (point > 0) & (point < 1)
+
+
+def test_into_half_spaces_by_hand() -> None:
+    # From (.5, .95) to where x >= .7 and x - 4 y >= -2.9, which meet at (.7, .9); and without the first, beside it.
+    point = torch.tensor([[[[0.5, 0.95]]]])
+    normals, levels = torch.tensor([[[[[1.0, 0.0]]], [[[1.0, -4.0]]]]]), torch.tensor([[0.7, -2.9]])
+    assert torch.allclose(into_half_spaces(point, normals, levels), torch.tensor([[[[0.7, 0.9]]]]), atol=1e-4)
+    alone = point + normals[:, 1] * (0.4 / 17)  # .4 is missing
+    assert torch.allclose(into_half_spaces(point, normals[:, 1:], levels[:, 1:]), alone, atol=1e-6)
+
+
+def test_who_is_within_the_half_spaces_stays() -> None:
+    points, normals = random_images(1, 3), random_images(2, 6).view(3, 2, 2, 5, 4)
+    assert torch.equal(into_half_spaces(points, normals, torch.zeros(3, 2)), points)
+
+
+def test_of_one_half_space_it_is_the_plane() -> None:
+    points, normal = random_images(1, 20), random_images(2, 20) - 0.5
+    level = product(normal, points) + 0.5
+    found = into_half_spaces(points, normal[:, None], level[:, None])
+    torch.testing.assert_close(found, onto_plane(points, normal, level), atol=1e-6, rtol=1e-6)

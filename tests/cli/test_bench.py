@@ -61,6 +61,20 @@ def test_latency_and_throughput_are_compared_with_every_peer(
     assert found["fast"]["perturbation_rms"] == pytest.approx(found[AUTHORS]["perturbation_rms"], rel=1e-3)
 
 
+def test_growth_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    plot, file = tmp_path / "bench.png", tmp_path / "bench.json"
+    words = ("--model", model, "--images", pictures, "--only", "growth", "--quick", "--json", file, "--plot", plot)
+    status, _, _ = run_aex(monkeypatch, capsys, "bench", *words)
+    assert status == 0
+    measured = json.loads(file.read_text())["measured"]["growth"]
+    assert list(measured["ms_per_row_by_rows"]) == ["1", "2", "4", "8", "16"]
+    assert list(measured["ms_per_1000_pixels_by_side"]) == ["32", "64"]
+    with Image.open(plot) as drawn:
+        assert drawn.width > 2 * drawn.height  # three panels
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

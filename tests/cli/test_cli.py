@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.command import run_aex
+from tests.images.apart.files import dicom_file, pdf
 
 ROOT = Path(__file__).parents[2]
 CAT = ROOT / "examples" / "cat-0.png"
@@ -74,6 +75,23 @@ def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path
     assert "explaining" in err
     with Image.open(tmp_path / "out" / "sheet.png") as sheet:
         assert sheet.height > 2 * 192
+
+
+def test_each_image_gets_a_report_of_its_own(aex: Aex, tmp_path: Path) -> None:
+    files = [tmp_path / "r.pdf", tmp_path / "r.html"]
+    words = ["--steps", "1", "--out", tmp_path / "out", "--report", files[0], "--report", files[1]]
+    assert aex("explain", CAT, SHIP, *words)[0] == 0
+    written = {path.name for path in tmp_path.glob("r*")}
+    assert written == {"r-cat-0.pdf", "r-cat-0.html", "r-ship-1.pdf", "r-ship-1.html"}
+    assert (tmp_path / "r-ship-1.pdf").read_bytes().startswith(b"%PDF-")
+    assert "<td>ship-1.png</td>" in (tmp_path / "r-ship-1.html").read_text()
+
+
+@pytest.mark.parametrize(("name", "said"), [("r.txt", "ends in .html or .pdf"), ("no/r.pdf", "make it first")])
+def test_a_report_that_cannot_be_written_is_refused_at_once(aex: Aex, tmp_path: Path, name: str, said: str) -> None:
+    status, _, err = aex("explain", "nowhere.png", "--out", tmp_path, "--report", tmp_path / name)
+    assert status == 1
+    assert said in err
 
 
 def test_an_image_that_is_none_is_named_with_what_was_wrong(aex: Aex, tmp_path: Path) -> None:
@@ -161,3 +179,28 @@ def test_help_has_examples(aex: Aex, command: str) -> None:
     status, out, _ = aex(command, "--help")
     assert status == 0
     assert f"aex {command}" in out.replace("Usage: aex", "")
+
+
+def test_a_page_a_frame_and_a_window_are_chosen_and_said(aex: Aex, tmp_path: Path) -> None:
+    scan, letter = tmp_path / "scan", tmp_path / "letter.png"
+    scan.write_bytes(dicom_file("MR_small.dcm"))
+    letter.write_bytes(pdf(b"1 0 0 rg 0 0 72 72 re f", b""))
+    _, out, _ = aex("predict", scan, "--frame", "1", "--window=-20,400", "--json")
+    image = json.loads(out)["image"]
+    assert (image["frame"], image["window"]) == (1, {"center": -20, "width": 400})
+    status, _, _ = aex("explain", letter, "--page", "2", "--steps", "1", "--out", tmp_path / "out")
+    image = json.loads((tmp_path / "out" / "explanation.json").read_text())["image"]
+    assert (status, image["format"], image["page"]) == (0, "PDF", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--window", "wide"), "window is 'wide'; it must be center,width: two numbers, the width above 0."),
+        (("--frame", "2"), "frame is 2; this file has 1, counted from 1."),
+    ],
+)
+def test_a_part_that_cannot_be_says_what_would_be_right(aex: Aex, words: tuple[str, ...], sentence: str) -> None:
+    status, _, err = aex("predict", CAT, *words)
+    assert status == 1
+    assert sentence in err

@@ -40,7 +40,7 @@ class Case:
         asked = ExplainOptions(**options)  # type: ignore[arg-type]  # names and values are options'
         token = token or WorkToken()
         chosen = choose(self.place, self.image, CLASSES, asked, token)
-        found = explain_targets(self.place, self.image, chosen, asked, (RHO,), token)
+        (found,) = explain_targets(self.place, self.image, chosen, asked, [RHO], token)
         return found, explain_beside(self.place, self.network, self.image, chosen, found, asked, token)
 
 

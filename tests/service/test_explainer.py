@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
 
 from app.engine.device import Engine, EngineLimits
 from app.engine.token import WorkToken
@@ -198,10 +199,10 @@ class LateCancel(KeptResults):
 
     explainer: Explainer
 
-    def keep(self, record: Record) -> ExplainResult:
-        result = super().keep(record)
-        self.explainer.delete(result.id)
-        return result
+    def keep(self, record: Record) -> Record:
+        kept = super().keep(record)
+        self.explainer.delete(kept.result.id)
+        return kept
 
 
 def test_one_that_is_cancelled_as_it_is_kept_has_no_answer_and_is_not_kept(tmp_path: Path) -> None:
@@ -268,6 +269,25 @@ def test_weights_are_swapped_under_load_and_every_answer_is_of_one_model(tmp_pat
         np.testing.assert_allclose(changes(answer.arrays_npz), changes(right.arrays_npz), atol=1e-4)
 
 
+def as_image(data: bytes) -> Tensor:
+    return torch.from_numpy(pixels(data).copy()).permute(2, 0, 1).float() / 255
+
+
+def plain_paper(network: nn.Module, image: Tensor, target: int) -> list[Tensor]:
+    """The paper's perturbations by the slow loop, from zero to the last of 35 steps, at RMS 0.1."""
+    return plain_loop(
+        network,
+        image,
+        score=plain_cross_entropy(target),
+        encourage=True,
+        size_rms=0.1,
+        steps=35,
+        overshoot=5.0,
+        momentum=0.0,
+        follow=follow_below(0.1),
+    )
+
+
 def test_an_explanation_cut_short_is_what_the_paper_has_after_as_many_steps(
     explainer: Explainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,25 +296,32 @@ def test_an_explanation_cut_short_is_what_the_paper_has_after_as_many_steps(
     token.be_late_in(3, served.model, monkeypatch)
     options = ExplainOptions(targets=("all",), method="paper", partial=True, include=("explained", "arrays"))
     result = explainer.explain(data, options, token)
-    image = torch.from_numpy(pixels(data).copy()).permute(2, 0, 1).float() / 255
     assert result.arrays_npz is not None
     for one, change in zip(result.explanations, changes(result.arrays_npz), strict=True):
         assert (one.steps, one.cut_short, one.converged, one.goal_met) == (3, True, False, False)
-        seen = plain_loop(
-            served.checkpoint.network,
-            image,
-            score=plain_cross_entropy(one.target_id),
-            encourage=True,
-            size_rms=0.1,
-            steps=35,
-            overshoot=5.0,
-            momentum=0.0,
-            follow=follow_below(0.1),
-        )
+        seen = plain_paper(served.checkpoint.network, as_image(data), one.target_id)
         np.testing.assert_allclose(change, seen[3].permute(1, 2, 0), atol=1e-5)
         again = explainer.predict(one.pictures["explained"].png, PredictOptions(top_k=0), WorkToken()).prediction.top
         by_class = {entry.class_id: entry.probability for entry in again}
         assert by_class[one.target_id] == pytest.approx(one.probability_after, abs=1e-6)
+
+
+def test_a_late_explanation_says_how_far_each_target_came(
+    explainer: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, data = LateToken(), png(SIDE, SIDE)
+    served = explainer._catalogue.served("stretch")
+    token.be_late_in(5, served.model, monkeypatch)
+    with pytest.raises(DeadlineExceeded) as late:
+        explainer.explain(data, ExplainOptions(targets=("all",), method="paper"), token)
+    assert [(one.target, one.target_id, one.steps) for one in late.value.reached] == [
+        ("cat", 0, 35), ("dog", 1, 35), ("ship", 2, 35),
+    ]  # fmt: skip
+    network = served.checkpoint.network
+    for one in late.value.reached:
+        assert one.step in (3, 4)  # the fifth step sees what four have made, but nobody waits for it any more
+        shown = as_image(data) + plain_paper(network, as_image(data), one.target_id)[one.step]
+        assert one.probability == pytest.approx(float(network(shown[None]).softmax(1)[0, one.target_id]), abs=1e-5)
 
 
 class LateMailbox(Mailbox):
@@ -338,13 +365,16 @@ def test_what_was_found_in_time_is_sent_though_it_is_late_when_drawn(explainer: 
             assert not any(one.cut_short for one in found.explanations)
             assert all(one.converged for one in found.explanations)
         else:
-            with pytest.raises(DeadlineExceeded):
+            with pytest.raises(DeadlineExceeded) as raised:
                 explainer.explain(png(8, 8), options, token, late)
+            assert all(0 < one.step <= one.steps == 8 for one in raised.value.reached)
 
 
 def test_without_a_prediction_by_the_deadline_there_is_nothing_to_send(explainer: Explainer) -> None:
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(DeadlineExceeded) as late:
         explainer.explain(png(8, 8), ExplainOptions(partial=True), WorkToken(0.0))
+    assert not late.value.reached
+    assert "partial" not in str(late.value)  # it would not have helped
 
 
 def test_a_network_that_is_not_finite_is_an_error_of_its_own(explainer: Explainer) -> None:

@@ -45,9 +45,6 @@ def record(
     def table() -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(row / (7 + column) for column in range(methods)) for row in range(methods))
 
-    def top(first: int) -> tuple[ClassProbability, ...]:
-        return tuple(ClassProbability("cat", first + number, number / 1e6) for number in range(1000, 1000 + classes))
-
     names = tuple(map(str, range(methods)))
     explanations = tuple(
         TargetExplanation(
@@ -55,39 +52,39 @@ def record(
             method="fast", probability_before=number / 7, probability_after=number / 3, margin_before=None,
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
             cut_short=False, converged=True, goal_met=True, changed_class_to=None,
-            top_after=top(1 + number), methods={method: MethodCost(8, 2) for method in names},
-            agreement=None if methods == 1 else AgreementTable(names, table(), table()),
+            methods={method: MethodCost(8, 2) for method in names},
+            agreement=None if methods == 1 else AgreementTable(names, table(), table()), top_after=(),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
         )
         for number in range(targets)
     )  # fmt: skip
     explanations = tuple(
-        replace(one, sweep=tuple(swept(one, number, picture, top(number)) for number in range(sweep)))
-        for one in explanations
+        replace(one, sweep=tuple(swept(one, number, picture) for number in range(sweep))) for one in explanations
     )
+    top = tuple(ClassProbability("cat", 1000 + number, number / 1e6) for number in range(classes))
     result = ExplainResult(
         id=name,
         created=NOON,
         model=ModelFacts("tiny", "0" * 64, 8, 8, 3, "stretch"),
-        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), ()),
-        prediction=Prediction(top(0)),
+        image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), None, None, None, None, None, ()),
+        prediction=Prediction(top),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
-        original=DrawnPicture(bytes(picture), 8, 8),
+        original=None,
+        sheet=None,
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)
 
 
-def swept(one: TargetExplanation, number: int, picture: int, top: tuple[ClassProbability, ...]) -> TargetExplanation:
+def swept(one: TargetExplanation, number: int, picture: int) -> TargetExplanation:
     return replace(
         one,
         rho=number / 9,
         probability_after=number / 11,
         perturbation_rms=number / 13,
         perturbation_l2=number / 17,
-        top_after=top,
         methods={name: MethodCost(number + 1000, 2) for name in one.methods},
         pictures={"explained": DrawnPicture(bytes(picture), 8, 8)},
     )
@@ -105,9 +102,9 @@ class Clock:
 
 def test_what_is_kept_is_found_and_says_until_when() -> None:
     kept = KeptResults(max_bytes=10**6, seconds=60, now=Clock())
-    result = kept.keep(record("a"))
-    assert result.kept_until == NOON + timedelta(seconds=60)
-    assert kept.get("a").result is result
+    mine = kept.keep(record("a"))
+    assert mine.result.kept_until == NOON + timedelta(seconds=60)
+    assert kept.get("a") is mine
 
 
 def test_its_time_is_over_to_the_second_and_it_is_said_to_be_gone() -> None:
@@ -146,7 +143,7 @@ def test_the_oldest_make_room_for_the_newest() -> None:
 def test_one_that_is_too_large_is_not_kept_and_drives_none_out() -> None:
     kept = KeptResults(max_bytes=20_000, seconds=60)
     kept.keep(record("a"))
-    assert kept.keep(record("large", upload=20_000)).kept_until is None
+    assert kept.keep(record("large", upload=20_000)).result.kept_until is None
     kept.get("a")
     with pytest.raises(UnknownExplanation):
         kept.get("large")
@@ -173,7 +170,7 @@ def test_one_that_never_was_is_unknown(ask: Callable[[KeptResults, str], object]
 
 def test_zero_seconds_keep_nothing() -> None:
     kept = KeptResults(max_bytes=10**6, seconds=0)
-    assert kept.keep(record("a")).kept_until is None
+    assert kept.keep(record("a")).result.kept_until is None
     with pytest.raises(UnknownExplanation, match="it is not kept here"):
         kept.get("a")
 

@@ -11,17 +11,19 @@ from PIL import Image
 from torch import Tensor
 
 from app.engine.device import Engine, EngineLimits
+from app.engine.jobs import Progress
 from app.engine.token import WorkToken
+from app.errors import Cancelled, DeadlineExceeded, Reached
 from app.service.progress import Follower, Mailbox, Started, TargetProgress
 from app.service.results import ChosenTarget, ImageFacts, ModelFacts, Region
-from tests.engine.small import ask, rows_of, small
+from tests.engine.small import Desk, ask, rows_of, small
 
 CAT, DOG = ChosenTarget("cat", 0, "predicted"), ChosenTarget("dog", 1, "runner_up")
 STARTED = Started(
     "01",
     datetime(2026, 1, 1, tzinfo=UTC),
     ModelFacts("m", "", 8, 8, 3, "stretch"),
-    ImageFacts("", "PNG", 8, 8, Region(0, 0, 8, 8), ()),
+    ImageFacts("", "PNG", 8, 8, Region(0, 0, 8, 8), None, None, 1, 1, None, ()),
 )
 
 
@@ -73,7 +75,7 @@ def test_rows_that_are_followed_come_to_what_they_come_to_alone() -> None:
     """Though nobody takes the news; the last state is the loop's own."""
     engine, on, asked = Engine(EngineLimits(places=1)), small(), ask(1, rows_of([0, 1], [6, 6]))
     mailbox = Mailbox(period_seconds=0.0)
-    follower = Follower(mailbox, asked.images[0], [CAT, DOG], 6)
+    follower = Follower(mailbox, asked.images[0], [CAT, DOG], [0.5, 0.5], 6)
     with engine.place(on.model, rows=2, steps=6) as place:
         climbed = place.climb(asked, WorkToken(), follower)
     engine.close()
@@ -81,6 +83,34 @@ def test_rows_that_are_followed_come_to_what_they_come_to_alone() -> None:
         assert isinstance(news, TargetProgress)
         assert news.step == 6
         torch.testing.assert_close(news.perturbation, climbed.looped.perturbation[row])
+
+
+def test_what_was_reached_is_what_was_told_last_of_each_target() -> None:
+    desk, on, asked = Desk(max_step_rows=1), small(), ask(1, rows_of([0, 1], [6, 6]))
+    follower = Follower(Mailbox(read=False), asked.images[0], [CAT, DOG], [0.25, 0.5], 6)
+    told: list[Progress] = []
+
+    def observe(progress: Progress) -> None:
+        told.append(progress)
+        follower(progress)
+
+    desk.climb(on, asked, observe=observe)
+    assert follower.reached() == [Reached("cat", 0, 0, 6, 0.25), Reached("dog", 1, 0, 6, 0.5)]
+    desk.run(3)
+    assert [progress.row for progress in told] == [0, 0, 0]
+    assert follower.reached() == [Reached("cat", 0, 2, 6, told[-1].probability), Reached("dog", 1, 0, 6, 0.5)]
+
+
+def test_an_error_of_the_deadline_says_what_was_reached_and_no_other_does() -> None:
+    follower = Follower(Mailbox(read=False), torch.zeros(3, 8, 8), [CAT], [0.25], 6)
+    with (
+        pytest.raises(DeadlineExceeded, match=r"^Late\. With partial=true the answer is") as late,
+        follower.saying_what_was_reached(),
+    ):
+        raise DeadlineExceeded("Late.")
+    assert late.value.reached == (Reached("cat", 0, 0, 6, 0.25),)
+    with pytest.raises(Cancelled, match=r"^Gone\.$"), follower.saying_what_was_reached():
+        raise Cancelled("Gone.")
 
 
 @pytest.mark.parametrize(

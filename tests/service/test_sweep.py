@@ -86,6 +86,14 @@ def test_what_is_explained_at_rho_is_the_same_with_a_sweep_and_without(explainer
         assert (one.sweep, len(other.sweep)) == ((), 4)
 
 
+def test_other_methods_stand_beside_the_explanation_alone(explainer: Explainer) -> None:
+    options = ExplainOptions(targets=("ship",), sweep=SIZES, methods=("gradient",), include=("curve", "heatmap"))
+    (one,) = explained(explainer, png(SIDE, SIDE), options)
+    assert list(one.pictures) == ["curve", "heatmap", "gradient_heatmap"]
+    assert one.agreement is not None
+    assert {(tuple(point.methods), point.agreement) for point in one.sweep[1:2]} == {(("adversarial",), None)}
+
+
 def test_a_sweep_begins_with_the_upload(explainer: Explainer) -> None:
     data = png(SIDE, SIDE)
     (one,) = explained(explainer, data, ExplainOptions(targets=("ship",), sweep=SIZES, include=("sweep",)))

@@ -1,5 +1,6 @@
 """The API's pages and description: all from here, and examples that work when pressed."""
 
+import json
 import re
 
 import httpx
@@ -30,11 +31,22 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
     assert set(description["paths"]) == {
         "/v1/predictions", "/v1/explanations", "/v1/explanations/{explanation_id}",
         "/v1/explanations/{explanation_id}/image.png", "/v1/explanations/{explanation_id}/{picture}/{target}.png",
+        "/v1/explanations/{explanation_id}/report.html", "/v1/explanations/{explanation_id}/report.pdf",
         "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     assert "class" in description["components"]["schemas"]["Prediction"]["properties"]
     assert "HTTPValidationError" not in str(description)
+
+
+def test_every_reference_in_the_description_leads_somewhere(client: httpx.Client) -> None:
+    text = client.get("/openapi.json").text
+    names = set(re.findall(r'"#/([^"]+)"', text))
+    assert "components/schemas/Reached" in names
+    for name in names:
+        at = json.loads(text)
+        for key in name.split("/"):
+            at = at[key]
 
 
 @pytest.mark.parametrize("path", EXAMPLE_PATHS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.service.sheet import CELL_PIXELS, GAP_PIXELS
 from app.web import parts
 from app.web.multipart import read_parts
 from tests.engine.small import LateToken
@@ -35,7 +36,8 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "arrays",
+        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "sheet",
+        "arrays",
         "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
@@ -47,7 +49,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
-    assert (answer["original"], answer["arrays"]) == (None, None)
+    assert (answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 
@@ -102,17 +104,11 @@ def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: htt
     assert [point["perturbation_rms"] for point in one["sweep"]] == pytest.approx([0, 0.05, 0.1], rel=0.05)
     assert one["sweep"][0]["probability_after"] == one["probability_before"]
     assert one["sweep"][0]["top_after"] == answer["prediction"]["top"]
-    assert one["sweep"][2]["top_after"] == one["top_after"]
+    assert one["sweep"][2]["top_after"][0]["class"] == (one["changed_class_to"] or answer["prediction"]["class"])
     assert one["sweep"][2]["probability_after"] == pytest.approx(one["probability_after"])
     assert [decoded(point["pictures"]["explained"]).size for point in one["sweep"]] == [(8, 8)] * 3
     film = decoded(one["animation"])
     assert (film.format, film.size, one["animation"]["frames"]) == ("WEBP", (256, 256), 3)
-
-
-def test_a_sweep_leaves_the_maps_of_other_methods_where_they_are(client: httpx.Client) -> None:
-    asked = {"targets": "dog", "methods": "gradient", "include": "explained,heatmap,curve"}
-    (one,) = explain(client, sweep="2", **asked).json()["explanations"]
-    assert list(one["pictures"]) == ["explained", "heatmap", "curve", "gradient_heatmap"]
 
 
 def test_a_sweep_is_numbers_alone_where_nothing_of_it_is_to_be_drawn(client: httpx.Client) -> None:
@@ -120,6 +116,32 @@ def test_a_sweep_is_numbers_alone_where_nothing_of_it_is_to_be_drawn(client: htt
     assert list(one["pictures"]) == ["heatmap"]
     assert [(point["rho"], point["pictures"]) for point in one["sweep"]] == [(0, {}), (0.1, {}), (0.2, {})]
     assert one["animation"] is None
+
+
+def test_a_sheet_shows_every_target_and_sends_no_picture_that_was_not_asked_for(client: httpx.Client) -> None:
+    answer = explain(client, targets="all", include="sheet,explained").json()
+    assert [list(one["pictures"]) for one in answer["explanations"]] == [["explained"]] * 3
+    sheet = np.asarray(decoded(answer["sheet"]).convert("RGB"))
+    assert sheet.shape[:2] == (answer["sheet"]["height"], answer["sheet"]["width"])
+    for number, one in enumerate(answer["explanations"]):
+        left = GAP_PIXELS + (2 + 2 * number) * (CELL_PIXELS + GAP_PIXELS)
+        cell = sheet[GAP_PIXELS : GAP_PIXELS + CELL_PIXELS : 24, left : left + CELL_PIXELS : 24]
+        assert np.array_equal(cell, np.asarray(decoded(one["pictures"]["explained"])))
+
+
+def test_a_sheet_can_be_the_picture_that_is_sent(client: httpx.Client) -> None:
+    answer = explain(client, "image/png", targets="all", include="sheet")
+    assert (answer.headers["aex-picture"], answer.headers["content-disposition"]) == (
+        "sheet",
+        'inline; filename="sheet.png"',
+    )
+    assert Image.open(io.BytesIO(answer.content)).width == 7 * (CELL_PIXELS + GAP_PIXELS) + GAP_PIXELS
+
+
+def test_a_sheet_is_a_file_beside_the_json_too(client: httpx.Client) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(explain(client, "application/zip", targets="all", include="sheet").content))
+    assert archive.namelist() == ["explanation.json", "sheet.png"]
+    assert json.loads(archive.read("explanation.json"))["sheet"]["file"] == "sheet.png"
 
 
 @pytest.mark.parametrize("targets", ["dog, 2", ["dog", "2"]])

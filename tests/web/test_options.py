@@ -52,6 +52,9 @@ def test_null_is_the_default() -> None:
         ({"steps": [7.0]}, {"steps": 7}),
         ({"scale": ["auto"]}, {"scale": "auto"}),
         ({"scale": ["0.2"]}, {"scale": 0.2}),
+        ({"page": ["2"], "frame": [3]}, {"page": 2, "frame": 3}),
+        ({"window": ["-600, 1500"]}, {"window": (-600.0, 1500.0)}),
+        ({"window": [[40, 400.5]]}, {"window": (40.0, 400.5)}),
         ({"include": ["heatmap,arrays"]}, {"include": ("heatmap", "arrays")}),
         ({"seed": ["-1"]}, {"seed": -1}),
         ({"partial": ["true"]}, {"partial": True}),
@@ -111,7 +114,12 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
         ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
         ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
-        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, targets"),
+        ({"page": ["0"]}, "page is 0; it must be a number, from 1 to 1000000."),
+        ({"frame": ["two"]}, "frame is 'two'; it must be a whole number from 1."),
+        ({"window": ["40"]}, "window is '40'; it must be center,width: two numbers, the width above 0."),
+        ({"window": [[40, "wide"]]}, "window is a list; it must be center,width: two numbers"),
+        ({"window": ["40,0"]}, "The window's width is 0; give center,width with a width above 0."),
+        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, page, frame, window, targets"),
     ],
 )
 def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options: Given, sentence: str) -> None:

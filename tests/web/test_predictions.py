@@ -23,6 +23,11 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "width": 20,
         "height": 12,
         "seen": {"left": 0, "top": 0, "width": 20, "height": 12},
+        "page": None,
+        "pages": None,
+        "frame": 1,
+        "frames": 1,
+        "window": None,
         "notes": [],
     }
     best = answer["prediction"]

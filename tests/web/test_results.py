@@ -63,11 +63,13 @@ def test_it_is_given_in_each_media_type_that_it_was_offered_in(client: httpx.Cli
     zipped = client.get(where, headers={"accept": "application/zip"}).raise_for_status()
     assert "heatmap-0-cat.png" in zipfile.ZipFile(io.BytesIO(zipped.content)).namelist()
     assert client.get(where, headers={"accept": "image/png"}).content.startswith(b"\x89PNG")
+    page = client.get(where, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
     refused = client.get(where, headers={"accept": "text/event-stream"})
     assert (refused.status_code, refused.json()["type"]) == (406, "/problems/not-acceptable")
 
 
-@pytest.mark.parametrize("what", ["", "/image.png", "/heatmap/dog.png"])
+@pytest.mark.parametrize("what", ["", "/image.png", "/heatmap/dog.png", "/report.html", "/report.pdf"])
 def test_who_has_it_already_is_told_so_without_a_body(client: httpx.Client, where: str, what: str) -> None:
     first = client.get(where + what).raise_for_status()
     directives = dict(part.strip().partition("=")[::2] for part in first.headers["cache-control"].split(","))
@@ -78,6 +80,24 @@ def test_who_has_it_already_is_told_so_without_a_body(client: httpx.Client, wher
         again = client.get(where + what, headers={"if-none-match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get(where + what, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("report.html", "text/html"), ("report.pdf", "application/pdf")])
+def test_the_report_stands_beside_it_and_may_be_asked_for_at_once(
+    client: httpx.Client, where: str, name: str, media_type: str
+) -> None:
+    found = client.get(f"{where}/{name}").raise_for_status()
+    assert found.headers["content-type"].partition(";")[0] == media_type
+    assert found.content == client.get(where, headers={"accept": media_type}).raise_for_status().content
+    at_once = client.post(URL, files={"image": IMAGE}, data={"steps": "1"}, headers={"accept": media_type})
+    again = client.get(at_once.url.join(at_once.headers["content-location"]), headers={"accept": media_type})
+    assert at_once.raise_for_status().content == again.raise_for_status().content
+
+
+def test_a_report_begins_with_what_the_installation_wants_known(models_dir: Path) -> None:
+    with serving(small_settings(models_dir, report_notice="Zum <Lernen>.")) as running:
+        page = running.client.post(URL, files={"image": IMAGE}, data={"steps": "1"}, headers={"accept": "text/html"})
+    assert '<p class="notice" role="note">Zum &lt;Lernen&gt;.</p>' in page.raise_for_status().text
 
 
 def test_other_answers_are_not_to_be_kept(client: httpx.Client, answer: httpx.Response, where: str) -> None:

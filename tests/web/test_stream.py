@@ -95,7 +95,7 @@ def test_progress_is_told_while_the_device_works(served: Served) -> None:
         ("rho=5", IMAGE, 422, "invalid-option"),
         ("targets=doog", IMAGE, 422, "invalid-option"),
         ("model=nobody", IMAGE, 404, "unknown-model"),
-        ("", b"%PDF-1.7", 415, "not-an-image"),
+        ("", b"%!PS", 415, "not-an-image"),
         ("", IMAGE[: len(IMAGE) // 2], 400, "damaged-image"),
     ],
 )
@@ -117,10 +117,12 @@ def test_a_full_server_says_so_by_its_status(served: Served) -> None:
 
 
 def test_what_goes_wrong_later_is_the_last_event(client: httpx.Client) -> None:
-    answer = client.post(URL, files={"image": IMAGE}, data={**LONG, "timeout_ms": "300"}, headers=EVENTS)
+    data = {**LONG, "method": "paper", "timeout_ms": "500"}
+    answer = client.post(URL, files={"image": IMAGE}, data=data, headers=EVENTS)
     *_, last = read_events(answer.text.splitlines())
     assert (last.name, last.data["type"], last.data["status"]) == ("problem", "/problems/deadline-exceeded", 504)
     assert last.data["instance"] == answer.headers["X-Request-ID"]
+    assert [one["target_id"] for one in last.data["reached"]] == [0, 1, 2]
 
 
 def test_with_partial_a_late_stream_ends_with_what_was_found_by_then(

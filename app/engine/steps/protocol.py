@@ -40,3 +40,7 @@ class StepNetwork:
     def logits_and_gradient(self, images: Tensor, label: Tensor, drive: Drive) -> tuple[Tensor, Tensor]:
         """What the loop asks for; the drive is the cross entropy or the margin."""
         return self.step.logits_and_gradient(images, Aims.of_drive(drive, label, classes=self.classes))
+
+    def aimed_gradient(self, images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
+        """What a walk on a boundary asks for."""
+        return self.step.logits_and_gradient(images, aims)

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
 from app.web.events import EVENTS_DESCRIPTION
-from app.web.media_types import EVENTS, FORM, PNG, ZIP
+from app.web.media_types import EVENTS
 from app.web.negotiation import negotiate
-from app.web.openapi import IMAGE_PROBLEMS, request_description
+from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
 from app.web.options import EXPLAIN, explain_options
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
@@ -24,6 +24,7 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "direction": "discourage",
     },
     "why it was not read as the runner-up": {"targets": ["runner_up"], "against": "predicted"},
+    "every class side by side, on one picture": {"targets": ["all"], "steps": 4, "include": ["sheet"]},
     "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
     "how it grows with the size of the change: numbers, a film strip, a film and a curve": {
         "targets": ["predicted"],
@@ -46,10 +47,9 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "include": ["heatmap", "arrays"],
     },
 }
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ANSWERS = {
     "description": "The explanation, as Accept asks",
-    "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, EVENTS: EVENTS_DESCRIPTION},
+    "content": {**FILES, EVENTS: EVENTS_DESCRIPTION},
 }
 
 
@@ -77,5 +77,5 @@ async def explain(request: Request, parts: PartsHere) -> Response:
     return await parts.workers.run_while_wanted(
         request,
         token,
-        lambda: explanation_response(parts.explainer.explain(asked.image, options, token), media_type),
+        lambda: explanation_response(parts.explainer.record(asked.image, options, token), media_type, parts.reporter),
     )

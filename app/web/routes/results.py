@@ -1,4 +1,4 @@
-"""GET and DELETE of /v1/explanations/{id}: an explanation that is done, while it is kept, and its pictures."""
+"""GET and DELETE of /v1/explanations/{id}: one that is done, while it is kept; its pictures, and its report."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,22 +7,21 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.service.results import Record
-from app.web.answers import EXPLANATION_WRITERS, explanation_response, picture_response
+from app.web.answers import RESULT_TYPES, explanation_response, html_report, pdf_report, picture_response
 from app.web.caching import cacheable
-from app.web.media_types import FORM, PNG, ZIP
+from app.web.media_types import HTML, PDF, PNG
 from app.web.negotiation import negotiate
-from app.web.openapi import problems
+from app.web.openapi import FILES, problems
 from app.web.parts import Parts, PartsHere
 from app.web.schemas import ExplanationAnswer
 
 router = APIRouter(tags=["explanations"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _UNCHANGED: Mapping[int | str, dict[str, Any]] = {
     304: {"description": "The client has it already: its If-None-Match names the ETag"}
 }
 _FIND = problems("unknown-explanation", "explanation-gone")
-_PICTURE: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: _BINARY}}, **_UNCHANGED}
+_PICTURE: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: FILES[PNG]}}, **_UNCHANGED}
 
 
 @router.get(
@@ -30,7 +29,7 @@ _PICTURE: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: _BINARY}}
     summary="An explanation again, while it is kept",
     response_model=ExplanationAnswer,
     responses={
-        200: {"description": "As it was answered first", "content": {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY}},
+        200: {"description": "As it was answered first", "content": FILES},
         **_UNCHANGED,
         **_FIND,
         **problems("not-acceptable"),
@@ -38,8 +37,32 @@ _PICTURE: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: _BINARY}}
 )
 async def show(explanation_id: str, request: Request, parts: PartsHere) -> Response:
     """The same answer again, for as long as its `kept_until` says unless others need the room."""
-    media_type = negotiate(request.headers, tuple(EXPLANATION_WRITERS))
-    return await _found(parts, explanation_id, request, lambda record: explanation_response(record.result, media_type))
+    media_type = negotiate(request.headers, RESULT_TYPES)
+    return await _found(
+        parts, explanation_id, request, lambda record: explanation_response(record, media_type, parts.reporter)
+    )
+
+
+@router.get(
+    "/v1/explanations/{explanation_id}/report.html",
+    summary="The report of an explanation, to read, while it is kept",
+    response_class=Response,
+    responses={200: {"content": {HTML: FILES[HTML]}}, **_UNCHANGED, **_FIND},
+)
+async def show_html_report(explanation_id: str, request: Request, parts: PartsHere) -> Response:
+    """In words and pictures, with model, parameters and limits: one file that needs nothing else."""
+    return await _found(parts, explanation_id, request, lambda record: html_report(record, parts.reporter))
+
+
+@router.get(
+    "/v1/explanations/{explanation_id}/report.pdf",
+    summary="The report of an explanation, to file, while it is kept",
+    response_class=Response,
+    responses={200: {"content": {PDF: FILES[PDF]}}, **_UNCHANGED, **_FIND},
+)
+async def show_pdf_report(explanation_id: str, request: Request, parts: PartsHere) -> Response:
+    """The same as `report.html`, on A4."""
+    return await _found(parts, explanation_id, request, lambda record: pdf_report(record, parts.reporter))
 
 
 @router.get(

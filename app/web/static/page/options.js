@@ -3,6 +3,7 @@
 import { model, models } from "./api.js";
 
 const LISTED = 20; // classes in the bars, at the most
+const PARTS = ["page", "frame", "window"]; // of a file
 export const SWEPT = 8; // sizes of a slider
 
 export class Options {
@@ -94,6 +95,7 @@ export class Options {
       ...(form.get("rho") ? { rho: form.get("rho") } : {}),
       ...(form.has("sweep") ? { sweep: SWEPT } : {}),
       ...(methods.length ? { methods } : {}),
+      ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),
     };
   }
 
@@ -108,7 +110,7 @@ export class Options {
       if (this.classes[id] !== undefined) this.#named.add(id);
     }
     this.form.elements.sweep.checked = "sweep" in others;
-    for (const field of ["direction", "method", "rho"]) {
+    for (const field of ["direction", "method", "rho", ...PARTS]) {
       if (field in others) this.form.elements[field].value = others[field];
     }
     this.#showNamed();

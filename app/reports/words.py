@@ -1,0 +1,117 @@
+"""Numbers in words, for readers who do not read JSON."""
+
+from app.service.options import ExplainOptions, Heatmap, Overlay
+from app.service.results import DrawnPicture, ImageFacts, ModelFacts, TargetExplanation
+
+LIMITS = (
+    "The change shows what this network responds to. It does not show what is true of what is pictured, nor that one is"
+    " the cause of the other.",
+    "An explanation is only as good as its network is robust: of a network that is not, the smallest changes look like"
+    " noise, whatever the picture shows. What was measured of this one stands under The model.",
+    "The search follows gradients and finds one change of the size asked for; there are others, and perhaps stronger"
+    " ones.",
+    "The network sees the image at its own input size, so details finer than its pixels are neither seen nor explained."
+    " A signed heatmap is the mean over the colours: where one colour rises as another falls, it shows little.",
+    "Probabilities are the network's own. They say how sure it is, not how often it is right.",
+    "Images can be made to deceive: a change too small to see can move a prediction, an explanation, or both.",
+)
+
+_ROLES = {
+    "predicted": "the class it was read as",
+    "runner_up": "the second most probable class",
+    "named": "a class asked for",
+}
+_FITS = {
+    "stretch": "stretched to the input's shape",
+    "letterbox": "fitted whole, with bars at the edges",
+    "center_crop": "cropped to its middle; the edges are not seen",
+}
+_HEATMAPS: dict[Heatmap, str] = {"signed": "signed, mean of the colours", "magnitude": "size, RMS of the colours"}
+_OVERLAYS: dict[Overlay, str] = {"original": "on the image", "grayscale": "on the image in grey", "none": "alone"}
+
+
+def printable(text: str) -> str:
+    """Names and paragraphs as they may stand on a page, in one line; what cannot be shown is marked as such."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split()))
+
+
+def percent(probability: float) -> str:
+    """A probability to a tenth of a percent; one that is only nearly 0 or 1 does not look like it is."""
+    if 0 < probability < 0.0005:
+        return "under 0.1%"
+    if 0.9995 <= probability < 1:
+        return "over 99.9%"
+    return f"{100 * probability:.1f}%"
+
+
+def title_of(one: TargetExplanation) -> str:
+    """What was searched for, as a heading."""
+    contrast = "" if one.against is None else f", rather than {printable(one.against)}"
+    return f"{'More' if one.direction == 'encourage' else 'Less'} of {printable(one.target)}{contrast}"
+
+
+def wish(one: TargetExplanation) -> str:
+    """What was searched for, as a sentence."""
+    contrast = "" if one.against is None else f", rather than of {printable(one.against)}"
+    more = "more" if one.direction == "encourage" else "less"
+    return (
+        f"To be {more} of {printable(one.target)}{contrast}, the image was changed by RMS {one.perturbation_rms:.4f}"
+        " (of pixel levels from 0, black, to 1, white)."
+    )
+
+
+def outcome(one: TargetExplanation, read_as: str) -> str:
+    """What came of it: the probability, the class, and whether it is to be relied on."""
+    verb = "rises" if one.probability_after > one.probability_before else "falls"
+    before, after = percent(one.probability_before), percent(one.probability_after)
+    moved = f"{verb} from {before} to {after}" if before != after else f"stays at {after}"
+    now = (
+        f"read as {printable(one.changed_class_to)} in place of {printable(read_as)}"
+        if one.changed_class_to is not None
+        else f"still read as {printable(read_as)}"
+    )
+    sentences = [f"The probability of {printable(one.target)} {moved}, and the changed image is {now}."]
+    if not one.converged:
+        sentences.append("The search did not settle at the size asked for: do not rely on it.")
+    elif not one.goal_met:
+        sentences.append("The change did not move what it was meant to move: there is nothing to be read from it.")
+    return " ".join(sentences)
+
+
+def role_in_words(role: str) -> str:
+    """Why this class."""
+    return _ROLES.get(role, role)
+
+
+def fit_in_words(fit: str) -> str:
+    """How an image meets the network."""
+    return _FITS.get(fit, fit)
+
+
+def heatmap_in_words(options: ExplainOptions) -> str:
+    """What is drawn, and on what."""
+    return f"{_HEATMAPS[options.heatmap]}, {_OVERLAYS[options.overlay]}"
+
+
+def seen_in_words(image: ImageFacts, model: ModelFacts) -> str:
+    """The part of an image that the network saw, and at what size."""
+    seen = image.seen
+    whole = (seen.left, seen.top, seen.width, seen.height) == (0, 0, image.width, image.height)
+    part = "all of it" if whole else f"{seen.width} x {seen.height} pixels from ({seen.left}, {seen.top})"
+    return f"{part}, at {model.width} x {model.height} pixels"
+
+
+def caption(name: str, drawn: DrawnPicture, one: TargetExplanation) -> tuple[str, str]:
+    """Title of a picture, and what is to be known of its colours."""
+    if name == "heatmap":
+        return "Heatmap", f"where the image changed, and how much; the bar ends at {drawn.scale:.3g}"
+    if name == "perturbation":
+        return "The change itself", f"around mid-grey, multiplied by {drawn.gain:.3g}"
+    if name == "explained":
+        return "The changed image", f"probability of {printable(one.target)}: {percent(one.probability_after)}"
+    if name == "film_strip":
+        return "At rising sizes", "the changed image at each size of the sweep, from left to right"
+    if name == "curve":
+        return "At rising sizes", f"probability of {printable(one.target)} by the size of the change"
+    method = name.removesuffix("_heatmap").replace("_", " ")
+    return f"Beside it: {method}", "the same class by another method, drawn to the same size (RMS)"

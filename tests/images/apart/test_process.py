@@ -1,0 +1,86 @@
+"""The process apart: what it may cost, what it is told, and that it goes on."""
+
+import io
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from app.errors import DamagedImage, DecodeTooLarge, ImageError
+from app.images.apart import process
+from app.images.decode import DecodeLimits, decode
+from tests.images.apart.files import dicom_file, grey_dicom, pdf
+
+LIMITS = DecodeLimits(max_bytes=10_000_000, max_pixels=1_000_000, max_seconds=30)
+PATIENT = "Roe^Jane"
+
+
+def deflated_bomb() -> bytes:
+    """A DICOM file whose data set inflates to 280 megabytes."""
+    dataset = pydicom.dcmread(io.BytesIO(grey_dicom(np.zeros((2, 2), np.uint8))))
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    meta = file.getvalue()[
+        : 144 + int.from_bytes(file.getvalue()[140:144], "little")
+    ]  # as long as its first element says
+    packer = zlib.compressobj(9, wbits=-15)
+    return meta + b"".join(packer.compress(bytes(20_000_000)) for _ in range(14)) + packer.flush()
+
+
+@pytest.mark.slow
+def test_a_deflated_bomb_is_refused_and_reading_goes_on() -> None:
+    with pytest.raises(DecodeTooLarge, match="Reading the DICOM takes more memory than is allowed"):
+        decode(deflated_bomb(), DecodeLimits(1_000_000, 10_000, 30))
+    assert decode(dicom_file("MR_small.dcm"), LIMITS).width == 64
+
+
+def test_a_reader_that_was_killed_is_replaced() -> None:
+    decode(pdf(b""), LIMITS)
+    reader = process._idle.get_nowait()
+    reader.close()
+    process._idle.put(reader)
+    assert decode(pdf(b""), LIMITS).width == 300
+
+
+def test_a_reader_is_kept_for_the_next_file() -> None:
+    decode(pdf(b""), LIMITS)
+    before = process._idle.queue[-1]._process.pid
+    decode(dicom_file("MR_small.dcm"), LIMITS)
+    assert process._idle.queue[-1]._process.pid == before
+
+
+def test_a_reader_is_told_no_secret_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEX_SECRET", "of the server")
+    for idle in list(process._idle.queue):
+        idle.close()  # one that is started from here on would have it
+    decode(pdf(b""), LIMITS)
+    environment = Path(f"/proc/{process._idle.queue[-1]._process.pid}/environ").read_bytes()
+    assert b"PYTHONPATH" in environment
+    assert b"AEX_" not in environment
+
+
+def test_many_threads_read_at_once() -> None:
+    files = {"MR_small.dcm": 64, "CT_small.dcm": 128, "SC_rgb_rle.dcm": 100}
+    with ThreadPoolExecutor(8) as threads:
+        widths = threads.map(lambda name: decode(dicom_file(name), LIMITS).width, [*files] * 8)
+    assert list(widths) == [*files.values()] * 8
+
+
+def test_nobody_hears_what_a_library_prints(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its JPEG 2000 reader prints what it finds wrong with this file."""
+    with pytest.raises(DamagedImage):
+        decode(dicom_file("JPEG2000-embedded-sequence-delimiter.dcm"), LIMITS)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_wrong_is_said_without_the_patient() -> None:
+    data = grey_dicom(np.zeros((2, 2), np.uint8), PatientName=PATIENT, PatientID=PATIENT, NumberOfFrames=7)
+    with pytest.raises(ImageError) as caught:
+        decode(data, LIMITS)
+    assert PATIENT not in str(caught.value)
+    assert PATIENT not in str(caught.value.__context__)

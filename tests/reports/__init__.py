@@ -1,0 +1,1 @@
+"""Reports of explanations, read back as their readers read them."""
