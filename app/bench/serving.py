@@ -17,7 +17,6 @@ from app.service.passes import choose, explain_targets, logits_of
 CLIENTS = 16
 
 _SERVER, _DIRECT, _ALONE = "server", "engine", "server, one row a step"
-_UNIT = "explanations/s"
 
 
 def measure_http(subject: Subject, plan: Plan, tell: Tell) -> Findings:
@@ -86,11 +85,11 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
     rate = {name: median(one.per_second for one in some) for name, some in rounds.items()}
     latencies = pooled(rounds[_SERVER])
     p50, p99 = (1000 * percentile(latencies, share) for share in (0.5, 0.99))
-    what = f"{CLIENTS} HTTP clients"
+    what = f"{CLIENTS} HTTP clients, explanations"
     return [
-        share_of(what, rate[_SERVER], rate[_DIRECT], _UNIT, "the engine fed directly", Goal(0.9)),
-        share_of(what, rate[_SERVER], rate[_ALONE], _UNIT, "one row a step", Goal(3)),
-        share_of(f"{what}, p99 latency", p99, p50, "ms", "p50", Goal(2, at_least=False)),
+        share_of(what, rate[_SERVER], rate[_DIRECT], "/s", "the engine fed directly", Goal(0.9)),
+        share_of(what, rate[_SERVER], rate[_ALONE], "/s", "one row a step", Goal(3)),
+        share_of(f"{CLIENTS} HTTP clients, p99 latency", p99, p50, "ms", "p50", Goal(2, at_least=False)),
     ]
 
 

@@ -85,7 +85,9 @@ def explain(
     Why not the other class: aex explain scan.jpg --target runner_up --against predicted --out out
 
     How it grows with the size: aex explain scan.jpg --sweep 8 --out out
+
     With a report to file: aex explain scan.jpg --out out --report scan.pdf
+
     Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
 
     With several images each gets a folder of its own in --out, named after its file, and a report of its own, with

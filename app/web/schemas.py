@@ -278,13 +278,12 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
         pictures = _pictures(point.pictures, names, embed=embed)
-        sweep.append(SweepPoint(**_said(point, SweepPoint), top_after=_top(point.top_after), pictures=pictures))
+        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
-        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -292,9 +291,10 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
-    """The plain values of an answer's fields."""
+    """What an explanation and a point of its sweep both say."""
     built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
-    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    return {**plain, "top_after": _top(one.top_after)}
 
 
 def _pictures(

@@ -1,5 +1,6 @@
 // One image with what was asked of it: its reading, progress or problem, and the explanation chosen.
 
+import { reportAddress } from "./api.js";
 import { secondsUntil, stateOf } from "./case_list.js";
 import {
   METHODS,
@@ -36,7 +37,7 @@ export class CaseView {
     const prediction = main.result?.prediction ?? main.prediction;
     this.find("#name").textContent = one.name;
     this.find("#reading").textContent = prediction ? `Read as ${readAs(prediction)}` : "";
-    this.#kept(main.result);
+    this.#kept(entry?.ask.result ?? main.result);
     this.#progress(open);
     this.#problem(open);
     this.find("#answer").hidden = main.state === "failed";
@@ -49,11 +50,15 @@ export class CaseView {
     this.#facts(main.result, entry?.explanation);
   }
 
+  /** `result` is of the explanation looked at: each contrast has a report of its own. */
   #kept(result) {
     const until = result?.kept_until;
     const lost = "The server does not keep it: the address of this page does not lead back to it.";
     const found = until && `Kept until ${clock(until)}. Until then the address of this page leads back to it.`;
     setText(this.find("#kept"), result ? found || lost : "");
+    this.find("#report").hidden = !found;
+    if (!found) return;
+    for (const kind of ["html", "pdf"]) this.find(`#report-${kind}`).href = reportAddress(result.id, kind);
   }
 
   #progress(ask) {
