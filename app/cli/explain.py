@@ -48,7 +48,9 @@ def explain(
         typer.Option(help="Class to contrast each target with, by name or id, predicted or runner_up."),
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
-    method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    method: Annotated[
+        str, typer.Option(help="fast, paper for the paper's own loop, or counterfactual: the smallest flip.")
+    ] = "fast",
     methods: Annotated[
         str | None,
         typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),

@@ -168,19 +168,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
