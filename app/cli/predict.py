@@ -50,6 +50,8 @@ def predict(
                 print(json.dumps({"file": str(path), **prediction_answer(result)}))  # noqa: T201 - the answer itself
             else:
                 console.print(_table(str(path), result))
+                if result.in_distribution is not None and result.in_distribution.verdict == "outside":
+                    console.print(result.in_distribution.sentence)
 
 
 def _table(title: str, result: PredictResult) -> Table:

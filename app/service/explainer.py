@@ -26,11 +26,11 @@ from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
-from app.service.facts import image_facts, model_facts, prediction_of
+from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
-from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
+from app.service.passes import Chosen, Found, choose, domain_score, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
@@ -98,12 +98,14 @@ class Explainer:
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
+                score = domain_score(place, checkpoint.domain, upload.fitted, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
             prediction=prediction_of(checkpoint, logits[0], options.top_k),
+            in_distribution=in_distribution_of(checkpoint, score),
             timing_ms=clock.timing_ms,
         )
 
@@ -161,6 +163,8 @@ class Explainer:
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
             finishing = token.without_deadline() if options.partial else token
+            with clock.measure("explain", place):
+                score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, finishing)]
@@ -186,6 +190,7 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
+            in_distribution=in_distribution_of(checkpoint, score),
             explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
             original=original,

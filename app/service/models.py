@@ -112,7 +112,7 @@ def describe_model(
         ),
     )
     kept = read_pictures(folder) | {f"{kind}.png": _read_picture(kind, file) for kind, file in (pictures or {}).items()}
-    save_checkpoint(folder, checkpoint.network, described, kept)
+    save_checkpoint(folder, checkpoint.network, described, kept, checkpoint.domain)
     return folder
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from app.images.animation import AnimatedPicture
 from app.networks.description import ModelDescription
@@ -84,6 +85,25 @@ class Prediction:
     @property
     def best(self) -> ClassProbability:
         return self.top[0]
+
+
+@dataclass(frozen=True)
+class InDistribution:
+    """Whether the image is the model's business: how far it lies from the images that the model was made from.
+
+    Attributes:
+        score: as `app.networks.domain` has it, about half for a usual image of the model's kind.
+        threshold: above it an image is called outside.
+        percentile: of held-out images of the model's kind, how many in a hundred lie nearer.
+        verdict: inside or outside.
+        sentence: the verdict in words.
+    """
+
+    score: float
+    threshold: float
+    percentile: float
+    verdict: Literal["inside", "outside"]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -193,13 +213,17 @@ class TargetExplanation:
 
 @dataclass(frozen=True)
 class PredictResult:
-    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict."""
+    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
+
+    `in_distribution` is None where the model is not calibrated to tell.
+    """
 
     id: str
     created: datetime
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     timing_ms: Mapping[str, float]
 
 
@@ -208,6 +232,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        in_distribution: None where the model is not calibrated to tell.
         original: the upload as it was read, 8 bit, where `original` was asked for.
         sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
@@ -221,6 +246,7 @@ class ExplainResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -177,6 +177,19 @@ class Explanation(BaseModel):
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
+class InDistribution(BaseModel):
+    """Whether the image is the model's business."""
+
+    score: float = Field(
+        description="how far the image lies from those that the model was made from, in units of what is usual: the"
+        " larger of two distances (Mahalanobis), of the network's features and of plain statistics of the picture"
+    )
+    threshold: float = Field(description="above it an image is outside; 95 in 100 held-out images lie under it")
+    percentile: float = Field(description="how many in 100 held-out images of the model's kind lie nearer, 0 to 100")
+    verdict: Literal["inside", "outside"]
+    sentence: str = Field(description="the verdict in words")
+
+
 class Answer(BaseModel):
     """What every answer about an image begins with."""
 
@@ -185,6 +198,9 @@ class Answer(BaseModel):
     model: Model
     image: Image
     prediction: Prediction
+    in_distribution: InDistribution | None = Field(
+        description="whether the image is of the kind that the model was made for; null where it cannot tell"
+    )
 
 
 class PredictionAnswer(Answer):
@@ -270,7 +286,13 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
 
 def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    known = result.in_distribution
+    return {
+        **facts(result),
+        "prediction": prediction_field(result.prediction),
+        "in_distribution": None if known is None else InDistribution.model_validate(asdict(known)),
+        "timing_ms": timing_ms,
+    }
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
