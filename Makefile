@@ -30,7 +30,7 @@ serve: $(VENV)/.run-time ## serve on port 8000 of this machine (HOST=0.0.0.0 for
 test: $(VENV)/.development ## run every test that needs no other server (ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/pytest $(ARGS)
 
-bench: $(VENV)/.development ## measure speed beside others' code, about ten minutes (ARGS="--only latency --repeats 9" …)
+bench: $(VENV)/.development ## measure speed beside others' code, for minutes (ARGS="--only latency --repeats 9" …)
 	@$(BIN)/aex bench $(ARGS)
 
 # No cache for the layers: it forgets an import that was written before the module it names.

@@ -42,6 +42,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
     for name, why in catalogue.broken().items():
         log.warning("model set aside", model=name, why=why)
+    for name, why in catalogue.without_twin().items():
+        log.warning("no second opinion", model=name, why=why)
 
     metrics = Metrics()
 

@@ -39,7 +39,7 @@ def fairness_at(server: Server, subject: Subject, plan: Plan, tell: Tell) -> Fin
         tell(what, number + 1, plan.rounds)
     p95 = {name: 1000 * percentile(pooled(some), 0.95) for name, some in rounds.items()}
     line = share_of(
-        f"{SMALL_CLIENTS} small clients beside one of all targets, {BIG_STEPS} steps: p95",
+        f"{SMALL_CLIENTS} clients beside one of all targets, {BIG_STEPS} steps: p95",
         p95["with"],
         p95["without"],
         "ms",

@@ -13,7 +13,7 @@ class Goal:
     at_least: bool = True
 
     def __str__(self) -> str:
-        return f"at {'least' if self.at_least else 'most'} {self.limit:g}"
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
 
     def met(self, ratio: float) -> bool:
         """Whether it is reached; NaN never is."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """What the benchmark may cost. The defaults take about ten minutes on one core.
+    """What the benchmark may cost.
 
     Attributes:
         repeats: rounds of what is timed call by call; medians of them are reported.

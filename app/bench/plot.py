@@ -23,7 +23,7 @@ def draw_benchmark(title: str, found: Mapping[str, Findings]) -> bytes:
 
 def _draw_goals(axes: "Axes", lines: Sequence[Line], title: str) -> None:
     """1 is what was to be reached; further right is better."""
-    names = [f"{line.what}\n{line.ratio:.2f}, to reach {line.goal}" for line in lines]
+    names = [f"{line.what} ({line.peer})\n{line.ratio:.2f}, to reach {line.goal}" for line in lines]
     shares = [_share_of_goal(line) for line in lines]
     axes.barh(names, shares, color=[_REACHED if line.reached else _MISSED for line in lines])
     axes.axvline(1, color="0.3", linewidth=0.8)
@@ -45,5 +45,5 @@ def _draw_growth(axes: "Axes", name: str, curve: Mapping[int, float]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(curve), [str(size) for size in curve])
     axes.set(xlabel={"rows": "rows of a step", "side": "side of the image, pixels"}[by], ylabel=unit.replace("_", " "))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(curve.values()))
     axes.grid(alpha=0.3)

@@ -17,7 +17,6 @@ from app.service.passes import choose, explain_targets, logits_of
 CLIENTS = 16
 
 _SERVER, _DIRECT, _ALONE = "server", "engine", "server, one row a step"
-_UNIT = "explanations/s"
 
 
 def measure_http(subject: Subject, plan: Plan, tell: Tell) -> Findings:
@@ -69,12 +68,11 @@ def _explaining(subject: Subject, client: Client) -> Work:
 def _feeding(subject: Subject) -> Work:
     """What `Explainer.explain` asks the engine for."""
     options, token = ExplainOptions(), WorkToken()
+    rows = len(options.targets)
 
     def feed(number: int) -> object:
         image = subject.pictures[number % len(subject.pictures)]
-        with subject.engine.place(
-            subject.model, rows=len(options.targets), steps=options.expected_gradients(1)
-        ) as place:
+        with subject.engine.place(subject.model, rows=rows, steps=options.expected_gradients(rows, 1)) as place:
             chosen = choose(place, image, subject.classes, options, token)
             (found,) = explain_targets(place, image, chosen, options, (subject.rho,), token)
             return logits_of(place, (image + found.explanation.perturbation).clamp(0, 1), token)
@@ -86,11 +84,11 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
     rate = {name: median(one.per_second for one in some) for name, some in rounds.items()}
     latencies = pooled(rounds[_SERVER])
     p50, p99 = (1000 * percentile(latencies, share) for share in (0.5, 0.99))
-    what = f"{CLIENTS} HTTP clients"
+    what = f"{CLIENTS} HTTP clients, explanations"
     return [
-        share_of(what, rate[_SERVER], rate[_DIRECT], _UNIT, "the engine fed directly", Goal(0.9)),
-        share_of(what, rate[_SERVER], rate[_ALONE], _UNIT, "one row a step", Goal(3)),
-        share_of(f"{what}, p99 latency", p99, p50, "ms", "p50", Goal(2, at_least=False)),
+        share_of(what, rate[_SERVER], rate[_DIRECT], "/s", "the engine fed directly", Goal(0.9)),
+        share_of(what, rate[_SERVER], rate[_ALONE], "/s", "one row a step", Goal(3)),
+        share_of(f"{CLIENTS} HTTP clients, p99 latency", p99, p50, "ms", "p50", Goal(2, at_least=False)),
     ]
 
 

@@ -23,8 +23,9 @@ from app.errors import DataError
 from app.images.decode import DecodeLimits
 from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint
+from app.networks.description import is_model_name
 from app.networks.importing import ImportOptions
-from app.service.catalogue import Catalogue, MakeStep, is_model_name
+from app.service.catalogue import Catalogue, MakeStep
 from app.service.models import import_model
 from app.service.uploads import read_upload
 

@@ -12,7 +12,6 @@ from app.engine.steps.eager import eager
 
 ROWS = 64
 _OURS, _EAGER, _PRODUCT = "ours", "eager", "matrix product"
-_UNIT = "gradients/s"
 
 
 def measure_throughput(subject: Subject, plan: Plan, tell: Tell) -> Findings:
@@ -32,10 +31,11 @@ def measure_throughput(subject: Subject, plan: Plan, tell: Tell) -> Findings:
     seconds = side_by_side(works, plan.repeats, subject.device, lambda done: tell(what, done, plan.repeats))
     took = medians({name: seconds[name] for name in (_OURS, _EAGER)})
     rate, eager_rate = ROWS / took[_OURS], ROWS / took[_EAGER]
-    lines = [share_of(f"{ROWS} rows, by {ours.name}", rate, eager_rate, _UNIT, _EAGER, Goal(1.6))]
+    what_of = f"gradients, {ROWS} rows, by {ours.name}"
+    lines = [share_of(what_of, rate, eager_rate, "/s", _EAGER, Goal(1.6))]
     limit = _limit(subject, [flops for flops in rates if flops])
     if limit is not None:
-        lines.append(share_of(f"{ROWS} rows, by {ours.name}", rate, limit, _UNIT, "the limit", Goal(0.75)))
+        lines.append(share_of(what_of, rate, limit, "/s", "the limit", Goal(0.75)))
     measured = {
         "seconds": {name: seconds[name] for name in (_OURS, _EAGER)},
         "flops_per_second_of_products": rates,

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.table import Table
+from rich.box import SIMPLE
+from rich.table import Column, Table
 
 from app.bench.lines import Findings, as_json
 from app.bench.measure import PARTS
@@ -82,7 +83,7 @@ def bench(
         console.print(f"Not installed, and so not measured: {', '.join(missing_peers())}.")
     if json_file is not None:
         written = {**about, "quick": quick, "plan": asdict(plan), **_as_json(found)}
-        _write(json_file, f"{json.dumps(written, indent=2)}\n".encode())
+        _write(json_file, f"{json.dumps(written, indent=2, ensure_ascii=False)}\n".encode())
     if plot is not None:
         _write(plot, draw_benchmark(title, found))
 
@@ -153,7 +154,8 @@ def _as_json(found: Mapping[str, Findings]) -> dict[str, object]:
 
 
 def _table(title: str, found: Mapping[str, Findings]) -> Table:
-    table = Table("what", "ours", "peer", "ratio", "to reach", "reached", title=title)
+    ours = Column("ours", no_wrap=True, justify="right")
+    table = Table("what", ours, "peer", "ratio", "to reach", "reached", title=title, box=SIMPLE)
     for findings in found.values():
         for line in findings.lines:
             table.add_row(

@@ -119,6 +119,9 @@ def describe(
     known_failures: Annotated[str | None, typer.Option("--known-failures", help="Where it is known to fail.")] = None,
     rho: Annotated[float | None, typer.Option("--rho", help="Default RMS of an explanation.")] = None,
     scale: Annotated[float | None, typer.Option("--scale", help="Pixel level at the end of the colour bar.")] = None,
+    twin: Annotated[
+        str | None, typer.Option("--twin", help="Model of the same classes that gives a second opinion.")
+    ] = None,
     picture: Annotated[
         list[str] | None,
         typer.Option("--picture", help=f"KIND=FILE, a PNG for the card; KIND is {', '.join(_KINDS)}; repeatable."),
@@ -137,6 +140,7 @@ def describe(
         known_failures=known_failures,
         rho=rho,
         scale=scale,
+        twin=twin,
         pictures=_pictures(picture or []),
     )
     console.print(f"written to {folder / 'CARD.md'}")

@@ -33,7 +33,7 @@ from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnI
 from app.images.apart.process import read_apart
 from app.images.apart.raster import MAX_SIDE
 from app.images.pixels import FIRST_OF_SEVERAL, Pixels, rgb_pixels
-from app.images.selection import Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
+from app.images.selection import MAIN, Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
 from app.images.signature import format_by_signature, has_zero_size
 from app.images.tiff_pages import from_page, page_places
 
@@ -43,7 +43,6 @@ HERE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 APART = ("DICOM", "PDF", "HEIC")
 FORMATS = (*HERE, *APART)
 ACCEPTED = "PNG, JPEG, WebP, BMP, TIFF, GIF, DICOM, PDF or HEIC"
-MAIN = Selection()
 DECODE_THREADS = 4
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"

@@ -21,6 +21,9 @@ class Selection:
     window: tuple[float, float] | None = None
 
 
+MAIN = Selection()
+
+
 @dataclass(frozen=True)
 class Selected:
     """What was taken: as in `Selection`, each with how many there are; None where the file has none of the kind."""

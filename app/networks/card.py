@@ -48,6 +48,7 @@ def write_card(name: str, description: ModelDescription, pictures: Collection[st
             f"## {part.replace('_', ' ').capitalize()}\n\n{getattr(description, part) or unknown}"
             for part, unknown in _UNKNOWN.items()
         ),
+        *([f"## Second opinion\n\n{_second_opinion(description.twin)}"] if description.twin else []),
         f"## Training\n\n{trained}",
         f"## Measured\n\n{measured}",
     )
@@ -61,6 +62,13 @@ def architecture_in_words(description: ModelDescription) -> str:
         return f"torchvision's `{architecture.name}`"
     layers = 2 * sum(architecture.blocks) + 2
     return f"A pre-activation residual network of {layers} layers with `{architecture.activation}`"
+
+
+def _second_opinion(twin: str) -> str:
+    return (
+        f"Its plain twin, `{twin}`, trained without attacks, reads each image too where it is served beside this model;"
+        " the answer has both predictions, and says whether they agree. What is explained is this model."
+    )
 
 
 def _measured(scores: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
 """model.json: what a network is, how to build it again, how images meet it, and what was measured of it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ from app.networks.fields import Fields, parse_json
 from app.networks.resnet import ResNetConfig
 
 FORMAT_VERSION = 1
+_SAFE_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 Fit = Literal["stretch", "letterbox", "center_crop"]
+
+NAME_RULE = "1 to 64 of a-z, 0-9, _ and -"
+"""What a model may be called."""
 
 MAX_SIDE_PIXELS = 2048
 MAX_CLASSES = 100_000
@@ -53,6 +58,7 @@ class ModelDescription:
         source: a paragraph on where the weights come from and under which licence; empty where it is not known.
         intended_use, known_failures: paragraphs; empty where nothing is written down.
         calibration: what the service judges images and explanations by; None where nothing was calibrated.
+        twin: name of a model of the same classes, trained without attacks, that gives a second opinion; None for none.
     """
 
     architecture: Architecture
@@ -65,6 +71,7 @@ class ModelDescription:
     intended_use: str = ""
     known_failures: str = ""
     calibration: Calibration | None = None
+    twin: str | None = None
 
 
 def as_text(description: ModelDescription, weights_sha256: str) -> bytes:
@@ -95,6 +102,7 @@ def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, ob
         "intended_use": description.intended_use,
         "known_failures": description.known_failures,
         **({"calibration": parts} if parts else {}),
+        "twin": description.twin,
         "weights_sha256": weights_sha256,
     }
 
@@ -121,6 +129,7 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
         intended_use=_paragraph(fields, "intended_use") if fields.has("intended_use") else "",
         known_failures=_paragraph(fields, "known_failures") if fields.has("known_failures") else "",
         calibration=read_calibration(fields.nested("calibration")) if fields.has("calibration") else None,
+        twin=_twin(fields) if fields.has("twin") else None,
     )
     sha256 = fields.text("weights_sha256", "64 hexadecimal digits", is_sha256)
     fields.done()
@@ -192,6 +201,11 @@ def _classes(fields: Fields, architecture: Architecture) -> tuple[str, ...]:
     return classes
 
 
+def is_model_name(name: str) -> bool:
+    """Whether a model may be called this: see `NAME_RULE`."""
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
 def is_class_name(name: str) -> bool:
     """Whether a class may be called this."""
     return 1 <= len(name) <= MAX_CLASS_NAME and name.isprintable() and name.strip() == name
@@ -222,6 +236,14 @@ def _training(fields: Fields) -> dict[str, object] | None:
     if recipe is not None and not isinstance(recipe, dict):
         fields.fail("training", recipe, "an object or null")
     return recipe
+
+
+def _twin(fields: Fields) -> str | None:
+    right = f"the name of a model, which is {NAME_RULE}, or null"
+    name = fields.take("twin", right)
+    if name is not None and not (isinstance(name, str) and is_model_name(name)):
+        fields.fail("twin", name, right)
+    return name
 
 
 def _paragraph(fields: Fields, name: str) -> str:

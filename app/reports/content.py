@@ -16,8 +16,10 @@ from app.reports.words import (
     fit_in_words,
     heatmap_in_words,
     outcome,
+    part_in_words,
     percent,
     printable,
+    ranked,
     role_in_words,
     seen_in_words,
     title_of,
@@ -114,7 +116,7 @@ def time_in_words(when: datetime) -> str:
 def _short(record: Record) -> Iterator[str]:
     result = record.result
     best, *others = result.prediction.top
-    then = ", ".join(f"{printable(one.name)} ({percent(one.probability)})" for one in others[:2])
+    then = ranked(others[:2])
     yield (
         f"The network {result.model.name} reads the image as {printable(best.name)}, with a probability of"
         f" {percent(best.probability)}{f'; next come {then}' if then else ''}."
@@ -136,6 +138,7 @@ def _image_part(record: Record, image: NDArray[np.uint8], file_name: str) -> Par
             *named,
             ("SHA-256 of the file", facts.sha256),
             ("format", facts.format),
+            *((("part of the file", part),) if (part := part_in_words(facts)) else ()),
             ("size", f"{facts.width} x {facts.height} pixels"),
             ("seen by the network", seen_in_words(facts, model)),
             *((("notes on reading it", " ".join(facts.notes)),) if facts.notes else ()),
@@ -157,6 +160,7 @@ def _target_part(number: int, one: TargetExplanation, record: Record) -> Part:
         margin = f"margin of {printable(one.target)} over {printable(one.against)}, in logits,"
         facts += [(f"{margin} before", f"{one.margin_before:.3f}"), (f"{margin} after", f"{one.margin_after:.3f}")]
     facts += [
+        ("read after the change as", ranked(one.top_after[:3])),
         ("size of the change, RMS", f"{one.perturbation_rms:.4f} (asked for: {one.rho:g})"),
         ("size of the change, L2", f"{one.perturbation_l2:.3f}"),
         ("gradient steps", str(one.steps)),

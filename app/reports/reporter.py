@@ -31,5 +31,5 @@ class Reporter:
         return write_pdf(self._report(record, file_name))
 
     def _report(self, record: Record, file_name: str) -> Report:
-        image = decode(record.upload, self._limits).eight_bits()
+        image = decode(record.upload, self._limits, record.options.selection).eight_bits()
         return report_of(record, image, notice=self._notice, version=self._version, file_name=file_name)

@@ -1,7 +1,9 @@
 """Numbers in words, for readers who do not read JSON."""
 
+from collections.abc import Sequence
+
 from app.service.options import ExplainOptions, Heatmap, Overlay
-from app.service.results import DrawnPicture, ImageFacts, ModelFacts, TargetExplanation
+from app.service.results import ClassProbability, DrawnPicture, ImageFacts, ModelFacts, TargetExplanation
 
 LIMITS = (
     "The change shows what this network responds to. It does not show what is true of what is pictured, nor that one is"
@@ -71,7 +73,9 @@ def outcome(one: TargetExplanation, read_as: str) -> str:
         else f"still read as {printable(read_as)}"
     )
     sentences = [f"The probability of {printable(one.target)} {moved}, and the changed image is {now}."]
-    if not one.converged:
+    if one.cut_short:
+        sentences.append("The time was over before the search was: do not rely on it.")
+    elif not one.converged:
         sentences.append("The search did not settle at the size asked for: do not rely on it.")
     elif not one.goal_met:
         sentences.append("The change did not move what it was meant to move: there is nothing to be read from it.")
@@ -99,6 +103,23 @@ def seen_in_words(image: ImageFacts, model: ModelFacts) -> str:
     whole = (seen.left, seen.top, seen.width, seen.height) == (0, 0, image.width, image.height)
     part = "all of it" if whole else f"{seen.width} x {seen.height} pixels from ({seen.left}, {seen.top})"
     return f"{part}, at {model.width} x {model.height} pixels"
+
+
+def part_in_words(image: ImageFacts) -> str:
+    """Which page, frame and window of the file was taken; "" where there was no choice."""
+    said = []
+    if (image.pages or 1) > 1:
+        said.append(f"page {image.page} of {image.pages}")
+    if (image.frames or 1) > 1:
+        said.append(f"frame {image.frame} of {image.frames}")
+    if image.window is not None:
+        said.append(f"levels of a window at {image.window.center:g}, {image.window.width:g} wide")
+    return ", ".join(said)
+
+
+def ranked(classes: Sequence[ClassProbability]) -> str:
+    """Classes with their probabilities."""
+    return ", ".join(f"{printable(one.name)} ({percent(one.probability)})" for one in classes)
 
 
 def caption(name: str, drawn: DrawnPicture, one: TargetExplanation) -> tuple[str, str]:

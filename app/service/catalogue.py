@@ -1,6 +1,5 @@
 """The models that are served: every folder under models/, loaded at start."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,7 @@ from app.engine.steps.eager import eager
 from app.engine.steps.protocol import GradientStep
 from app.errors import CheckpointError, UnknownModel
 from app.networks.checkpoint import Checkpoint, load_checkpoint
-from app.networks.description import ModelDescription
-
-_SAFE_NAME = re.compile(r"[a-z0-9_-]{1,64}")
-NAME_RULE = "1 to 64 of a-z, 0-9, _ and -"
-
-
-def is_model_name(name: str) -> bool:
-    """Whether a model may be called this: see `NAME_RULE`."""
-    return _SAFE_NAME.fullmatch(name) is not None
+from app.networks.description import NAME_RULE, ModelDescription, is_model_name
 
 
 def model_folders(folder: Path) -> list[Path]:
@@ -80,6 +71,31 @@ class Catalogue:
     def broken(self) -> Mapping[str, str]:
         """Models that could not be loaded, and why. The reasons name files: they are for the operator alone."""
         return self._broken
+
+    def twin(self, name: str | None = None) -> Served | None:
+        """What gives a second opinion on the model of that name, or on the default; None where nothing does.
+
+        Raises:
+            UnknownModel: as `served` does.
+        """
+        described = self.get(name).description
+        if described.twin is None or self._why_no_twin(described) is not None:
+            return None
+        return self._served[described.twin]
+
+    def without_twin(self) -> Mapping[str, str]:
+        """Models that name a twin which cannot give a second opinion, and why."""
+        found = {name: self._why_no_twin(described) for name, described in self.descriptions().items()}
+        return {name: why for name, why in found.items() if why is not None}
+
+    def _why_no_twin(self, described: ModelDescription) -> str | None:
+        if described.twin is None:
+            return None
+        if described.twin not in self._served:
+            return f"Its twin {described.twin} is not served; put that model beside it."
+        if self.get(described.twin).description.classes != described.classes:
+            return f"Its twin {described.twin} has other classes; a twin has the same, in the same order."
+        return None
 
     def get(self, name: str | None = None) -> Checkpoint:
         """What the model of that name, or the default, is; raises as `served` does."""

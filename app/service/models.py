@@ -7,9 +7,16 @@ from pathlib import Path
 from app.errors import CheckpointError, UnknownModel
 from app.networks.card import PICTURES
 from app.networks.checkpoint import CARD, load_checkpoint, read_description, read_pictures, save_checkpoint
-from app.networks.description import MAX_CLASS_NAME, ExplanationDefaults, ModelDescription, is_class_name
+from app.networks.description import (
+    MAX_CLASS_NAME,
+    NAME_RULE,
+    ExplanationDefaults,
+    ModelDescription,
+    is_class_name,
+    is_model_name,
+)
 from app.networks.importing import ImportOptions, import_network
-from app.service.catalogue import NAME_RULE, is_model_name, model_folders
+from app.service.catalogue import model_folders
 
 _MAX_CLASSES_BYTES = 8 * 2**20
 _MAX_PICTURE_BYTES = 2 * 2**20
@@ -86,19 +93,22 @@ def describe_model(
     known_failures: str | None = None,
     rho: float | None = None,
     scale: float | None = None,
+    twin: str | None = None,
     pictures: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write paragraphs, pictures and defaults of explanations into a model's description and card; returns its folder.
 
-    What is None stays as it was; `rho` and `scale` are those of `ExplanationDefaults`; `pictures` are PNG files by what
-    they show, as `app.networks.card.PICTURES` without the ending.
+    What is None stays as it was; `rho` and `scale` are those of `ExplanationDefaults`; `twin` is the model that gives a
+    second opinion; `pictures` are PNG files by what they show, as `app.networks.card.PICTURES` without the ending.
 
     Raises:
-        UnknownModel: there is none of that name.
-        CheckpointError: a default is out of range; a picture is of no kind that cards have, cannot be read,
-            is too large or no PNG.
+        UnknownModel: there is none of that name, or none of the twin's.
+        CheckpointError: a default is out of range; the twin has other classes; a picture is of no kind that cards have,
+            cannot be read, is too large or no PNG.
     """
     folder = show_model(models, name).folder
+    if twin is not None:
+        _require_twin(models, name, twin)
     checkpoint = load_checkpoint(folder, "cpu")
     before = checkpoint.description
     described = replace(
@@ -110,10 +120,19 @@ def describe_model(
             rho=before.explanation.rho if rho is None else rho,
             scale=before.explanation.scale if scale is None else scale,
         ),
+        twin=before.twin if twin is None else twin,
     )
     kept = read_pictures(folder) | {f"{kind}.png": _read_picture(kind, file) for kind, file in (pictures or {}).items()}
     save_checkpoint(folder, checkpoint.network, described, kept, checkpoint.domain)
     return folder
+
+
+def _require_twin(models: Path, name: str, twin: str) -> None:
+    if twin == name:
+        raise CheckpointError(f"{name} cannot be its own twin; name another model.")
+    ours, theirs = (show_model(models, one).description.classes for one in (name, twin))
+    if ours != theirs:
+        raise CheckpointError(f"{twin} has other classes than {name}; a twin has the same, in the same order.")
 
 
 def _read_picture(kind: str, file: Path) -> bytes:

@@ -55,7 +55,7 @@ def with_sweeps(
     for one in asked:
         token.check()
         places = [at[one.target_id, size] for size in options.sweep_sizes(rho)]
-        points = [_unchanged(one, prediction), *(rows[place] for place in places)]
+        points = [unchanged(one, prediction), *(rows[place] for place in places)]
         explained.append(_with_sweep(one, points, [before, *(shown[place] for place in places)], options))
     return tuple(explained)
 
@@ -77,16 +77,15 @@ def _with_sweep(
     if "curve" in options.include:
         png = plot_png(lambda axes: draw_curve(axes, swept))
         drawn["curve"] = DrawnPicture(png, *Image.open(io.BytesIO(png)).size)
-    asked_for = {name: drawn[name] for name in options.include if name in drawn}
     return replace(
         one,
-        pictures={**asked_for, **drawn},
+        pictures={name: drawn[name] for name in (*options.include, *drawn) if name in drawn},
         sweep=tuple(swept),
         animation=animate(frames) if "animation" in options.include else None,
     )
 
 
-def _unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
+def unchanged(one: TargetExplanation, prediction: Prediction) -> TargetExplanation:
     """The upload itself, as the explanation of size 0."""
     return replace(
         one,

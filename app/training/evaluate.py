@@ -31,8 +31,9 @@ from app.training.measures.explanations import (
 )
 from app.training.measures.fixed_sizes import Effort, RobustAccuracy, attack_at_sizes, robust_accuracies
 from app.training.measures.ledger import Ledger
+from app.training.measures.margins import Margins, margins, smallest_of_prediction
 
-PARTS = ("attack", "btr", "worst_case", "fixed_sizes", "explanations")
+PARTS = ("attack", "btr", "worst_case", "margins", "fixed_sizes", "explanations")
 """What a plan may leave out; the attack, which is the paper's, is part of the worst case and never left out."""
 
 AUTHORS_SEED = 1776  # the authors' test images are the first of this permutation
@@ -102,6 +103,7 @@ class Measures:
     Attributes:
         classification: on the whole test split.
         areas: by minimal attacks, on the images of the plan.
+        margins: smallest changes of what is predicted, on the same images.
         robust_accuracy: at fixed sizes, on the same images.
         explanations: on the same images.
         readability: on the same images, where a judge was given.
@@ -110,6 +112,7 @@ class Measures:
 
     classification: Classification
     areas: Areas
+    margins: Margins | None
     robust_accuracy: tuple[RobustAccuracy, ...]
     explanations: ExplanationMeasures | None
     readability: Readability | None
@@ -170,7 +173,9 @@ def evaluate(
     batches = _Batches(subject, test, plan, ledger, report)
     probabilities = batches.run("classifying", torch.arange(len(test)), _classify)
     changes = SmallestChanges(**batches.run("attacking", chosen, _find_smallest))
-    fixed = explained = read = None
+    nearest = fixed = explained = read = None
+    if "margins" in plan.parts:
+        nearest = batches.run("finding the nearest flips", chosen, _find_nearest)
     if "fixed_sizes" in plan.parts and plan.sizes_rms:
         fixed = batches.run("attacking at fixed sizes", chosen, _attack_at_sizes)
     if "explanations" in plan.parts:
@@ -182,6 +187,7 @@ def evaluate(
     measures = Measures(
         classification=classification(probabilities["probabilities"], test.labels, subject.classes),
         areas=areas(changes, classes, per_rms, steps=plan.steps, restarts=plan.restarts, seed=plan.seed),
+        margins=margins(**nearest) if nearest else None,
         robust_accuracy=robust_accuracies(fixed["standing"], plan.sizes_rms, per_rms) if fixed else (),
         explanations=explanation_measures(explained, subject.rho) if explained else None,
         readability=read,
@@ -296,6 +302,13 @@ def _find_smallest(
     )
     sizes = {part.name: getattr(found, part.name) for part in fields(found)}
     return {name: size for name, size in sizes.items() if size is not None}
+
+
+def _find_nearest(
+    subject: Subject, images: Tensor, label: Tensor, plan: Plan, random: torch.Generator
+) -> dict[str, Tensor]:
+    del label, plan, random
+    return smallest_of_prediction(subject.climbed, images)
 
 
 def _attack_at_sizes(

@@ -14,6 +14,9 @@ from app.service.progress import Started
 from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
+_Result = results.PredictResult | results.ExplainResult | results.MarginResult
+
+_IN_DISTRIBUTION = "whether the image is of the kind that the model was made for; null where it cannot tell"
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -190,6 +193,60 @@ class InDistribution(BaseModel):
     sentence: str = Field(description="the verdict in words")
 
 
+class SmallestChange(BaseModel):
+    """The smallest change found that takes the answer away; measured on the network's input, pixels in [0, 1]."""
+
+    found: bool = Field(description="whether any change tried did; where none did, most of the rest is null")
+    perturbation_rms: float | None = Field(description="its RMS size")
+    perturbation_l2: float | None = Field(description="its L2 size")
+    probability_after: float | None = Field(description="of the class that was predicted, with the change")
+    changed_class_to: str | None = Field(description="what is read then; null where it is the same class still")
+    changed_class_id: int | None
+    largest_rms_tried: float = Field(
+        description="RMS size of the largest change tried; not flipped up to it if not found"
+    )
+    largest_l2_tried: float = Field(description="the same, L2")
+    percentile: float | None = Field(
+        description="0 to 100: the share of the model's test images for which a smaller change is enough; null where"
+        " the model's measures do not say"
+    )
+
+
+class Margin(BaseModel):
+    """How much change the prediction withstands, as far as attacks tell: an upper bound, and no promise."""
+
+    flip: SmallestChange = Field(description="the smallest change found that changes the class")
+    chance: SmallestChange = Field(
+        description='that brings the class to chance_probability or below ("better than random")'
+    )
+    chance_probability: float = Field(description="1 / number of classes")
+    test_images: int | None = Field(
+        description="that the percentiles are among; null where the model has none measured"
+    )
+    restarts: int = Field(description="further searches that were made, from random changes")
+    gradient_evaluations: int = Field(description="passes forward and back that the search took")
+    says: str = Field(description="the flip, in sentences")
+
+
+class Certificate(BaseModel):
+    """What randomized smoothing promises: of the smoothed classifier, not of the network that made the prediction."""
+
+    abstains: bool = Field(description="no radius can be promised")
+    smoothed_class: str | None = Field(description="what the smoothed classifier answers")
+    smoothed_class_id: int | None
+    agrees: bool = Field(description="the smoothed classifier answers what the network predicts without noise")
+    probability_at_least: float = Field(description="of that class under noise, with confidence 1 - alpha")
+    radius_l2: float | None = Field(
+        description="L2 size, pixels in [0, 1]: no change below it changes the smoothed classifier's answer; null where"
+        " it abstains"
+    )
+    radius_rms: float | None = Field(description="the same, RMS")
+    sigma: float = Field(description="standard deviation of the noise, pixels in [0, 1]")
+    draws: int = Field(description="noisy images that the probability was estimated with")
+    alpha: float = Field(description="the share of certificates that may be wrong")
+    says: str = Field(description="what is promised, and of what, in sentences")
+
+
 class Answer(BaseModel):
     """What every answer about an image begins with."""
 
@@ -198,21 +255,29 @@ class Answer(BaseModel):
     model: Model
     image: Image
     prediction: Prediction
-    in_distribution: InDistribution | None = Field(
-        description="whether the image is of the kind that the model was made for; null where it cannot tell"
-    )
 
 
 class PredictionAnswer(Answer):
     """Classes and probabilities of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
+class MarginAnswer(Answer):
+    """How much change the prediction of one image withstands: what was measured, and apart from it what is promised."""
+
+    margin: Margin
+    certificate: Certificate | None = Field(description="null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
 class ExplanationAnswer(Answer):
     """Prediction and explanations of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     explanations: list[Explanation]
+    margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
@@ -231,7 +296,19 @@ class ExplanationAnswer(Answer):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    answer = PredictionAnswer(**_common(result), in_distribution=_in_distribution(result.in_distribution))
+    return answer.model_dump(by_alias=True)
+
+
+def margin_answer(result: results.MarginResult) -> dict[str, Any]:
+    """A robustness margin as plain JSON values."""
+    certificate = None if result.certificate is None else Certificate.model_validate(asdict(result.certificate))
+    answer = MarginAnswer(**_common(result), margin=_margin(result.margin), certificate=certificate)
+    return answer.model_dump(by_alias=True)
+
+
+def _margin(margin: results.RobustnessMargin) -> Margin:
+    return Margin.model_validate(asdict(margin))
 
 
 def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
@@ -243,7 +320,9 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        in_distribution=_in_distribution(result.in_distribution),
         explanations=explanations,
+        margin=None if result.margin is None else _margin(result.margin),
         original=original,
         sheet=sheet,
         arrays=arrays,
@@ -252,7 +331,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
+def facts(result: _Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
     model = result.model
     return {
@@ -284,15 +363,13 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
-def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    known = result.in_distribution
-    return {
-        **facts(result),
-        "prediction": prediction_field(result.prediction),
-        "in_distribution": None if known is None else InDistribution.model_validate(asdict(known)),
-        "timing_ms": timing_ms,
-    }
+    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+
+
+def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+    return None if known is None else InDistribution.model_validate(asdict(known))
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
@@ -300,13 +377,12 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
         pictures = _pictures(point.pictures, names, embed=embed)
-        sweep.append(SweepPoint(**_said(point, SweepPoint), top_after=_top(point.top_after), pictures=pictures))
+        sweep.append(SweepPoint(**_said(point, SweepPoint), pictures=pictures))
     names = {name: picture_name(one, name) for name in one.pictures}
     return Explanation(
         **_said(one, Explanation),
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
-        top_after=_top(one.top_after),
         pictures=_pictures(one.pictures, names, embed=embed),
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
@@ -314,9 +390,10 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
-    """The plain values of an answer's fields."""
+    """What an explanation and a point of its sweep both say."""
     built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
-    return {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
+    return {**plain, "top_after": _top(one.top_after)}
 
 
 def _pictures(

@@ -16,7 +16,7 @@ def test_a_quarter_of_the_time_is_four_times_faster() -> None:
         "unit": "ms",
         "peer": "b",
         "ratio": 4.0,
-        "to_reach": "at least 4",
+        "to_reach": "≥ 4",
         "reached": True,
     }
 

@@ -41,8 +41,8 @@ def test_http_is_measured_beside_the_engine_and_a_server_that_shares_no_step(sub
     before = numbers(server)
     found = compare_servers(subject, server, server, PLAN, nobody)
     assert [(line.what, line.peer) for line in found.lines] == [
-        ("16 HTTP clients", "the engine fed directly"),
-        ("16 HTTP clients", "one row a step"),
+        ("16 HTTP clients, explanations", "the engine fed directly"),
+        ("16 HTTP clients, explanations", "one row a step"),
         ("16 HTTP clients, p99 latency", "p50"),
     ]
     assert found.lines[2].ours >= found.lines[2].peers
@@ -58,7 +58,7 @@ def test_small_clients_are_timed_without_and_with_a_big_one_that_then_hangs_up(
 ) -> None:
     before = numbers(server)
     (line,) = fairness_at(server, subject, PLAN, nobody).lines
-    assert line.what == "8 small clients beside one of all targets, 200 steps: p95"
+    assert line.what == "8 clients beside one of all targets, 200 steps: p95"
     assert min(line.ours, line.peers) > 0
     wait_until(lambda: numbers(server)["aex_engine_taken_places"] == 0)
     assert numbers(server).since(before).total("aex_http_requests_total", status="503") == 0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def test_the_same_description_comes_back() -> None:
     assert from_json(parse_json(text, FILE), FILE) == (small_description(), "0" * 64)
 
 
+def test_a_twin_is_kept_and_need_not_be_named() -> None:
+    described = replace(small_description(), twin="plain-2")
+    assert from_json(parse_json(as_text(described, "0" * 64), FILE), FILE)[0] == described
+    _read_changed([], lambda content: content.pop("twin"))
+
+
 @pytest.mark.parametrize(
     ("where", "wrong", "said"),
     [
@@ -52,6 +59,12 @@ def test_the_same_description_comes_back() -> None:
         ("training", [], r"training is \[\]; it must be an object or null"),
         ("scores", None, "scores is null; it must be an object"),
         ("source", 5, "source is 5"),
+        (
+            "twin",
+            "../b",
+            'twin is "../b"; it must be the name of a model, which is 1 to 64 of a-z, 0-9, _ and -, or null',
+        ),
+        ("twin", 5, "twin is 5; it must be the name of a model"),
         ("weights_sha256", "ABC", 'weights_sha256 is "ABC"; it must be 64 hexadecimal digits'),
         ("architecture.kind", "vgg", 'architecture.kind is "vgg"; it must be one of resnet, torchvision'),
         ("architecture", {"kind": "torchvision", "name": "x"}, 'architecture.name is "x"; .* such as resnet50'),

@@ -11,7 +11,7 @@ from app.reports.reporter import Reporter
 from app.service.results import Record
 from tests.reports.conftest import CLASSES, FILE_NAME, NOTICE
 
-VOID = {"meta", "link", "img"}
+VOID = {"br", "meta", "link", "img"}
 
 
 class Page(HTMLParser):

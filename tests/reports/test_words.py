@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.reports.words import outcome, percent, printable, seen_in_words, title_of, wish
-from app.service.results import ImageFacts, ModelFacts, Record, Region, TargetExplanation
+from app.reports.words import outcome, part_in_words, percent, printable, seen_in_words, title_of, wish
+from app.service.results import LevelWindow, ModelFacts, Record, Region, TargetExplanation
 
 
 @pytest.fixture
@@ -54,14 +54,23 @@ def test_what_came_of_it_is_a_sentence_with_both_probabilities(one: TargetExplan
 def test_what_is_not_to_be_relied_on_says_so(one: TargetExplanation) -> None:
     assert outcome(replace(one, converged=False, goal_met=False), "cat").endswith("asked for: do not rely on it.")
     assert outcome(replace(one, goal_met=False), "cat").endswith("there is nothing to be read from it.")
+    assert "time was over" in outcome(replace(one, cut_short=True, converged=False), "cat")
     assert "stays at 12.3%" in outcome(replace(one, probability_after=0.1233), "cat")
 
 
-def test_the_part_that_was_seen_is_said_where_it_is_not_all() -> None:
+def test_the_part_that_was_seen_is_said_where_it_is_not_all(record: Record) -> None:
     model = ModelFacts("m", "0" * 64, 8, 10, 3, "center_crop")
-    image = ImageFacts("0" * 64, "PNG", 40, 20, Region(10, 0, 25, 20), None, None, None, None, None, ())
+    image = replace(record.result.image, width=40, height=20, seen=Region(10, 0, 25, 20))
     assert seen_in_words(image, model) == "25 x 20 pixels from (10, 0), at 10 x 8 pixels"
     assert seen_in_words(replace(image, seen=Region(0, 0, 40, 20)), model) == "all of it, at 10 x 8 pixels"
+
+
+def test_the_part_of_the_file_is_said_where_it_has_parts(record: Record) -> None:
+    image = record.result.image
+    assert part_in_words(image) == ""
+    assert part_in_words(replace(image, page=2, pages=9)) == "page 2 of 9"
+    scan = replace(image, frame=1, frames=30, window=LevelWindow(40.0, 400.0))
+    assert part_in_words(scan) == "frame 1 of 30, levels of a window at 40, 400 wide"
 
 
 def test_names_are_one_line_of_signs_that_can_be_shown() -> None:

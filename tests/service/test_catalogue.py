@@ -1,5 +1,6 @@
 """The catalogue: what is served, what is set aside, and what is said of the rest."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,23 @@ def test_a_step_of_weights_that_were_replaced_meanwhile_is_let_go(models: Path) 
 
     catalogue.quicken("cifar10", make_step)
     assert catalogue.served("cifar10").model.step is not step
+
+
+@pytest.mark.parametrize(
+    ("twin", "classes", "said"),
+    [
+        ("x-ray_2", ("cat", "dog", "a class, with a comma"), None),
+        ("x-ray_2", ("dog", "cat", "a class, with a comma"), "Its twin x-ray_2 has other classes"),
+        ("gone", ("cat", "dog", "a class, with a comma"), "Its twin gone is not served"),
+    ],
+)
+def test_a_twin_gives_a_second_opinion_where_it_is_served_and_has_the_classes(
+    models: Path, twin: str, classes: tuple[str, ...], said: str | None
+) -> None:
+    save_checkpoint(models / "cifar10", small_network(), replace(small_description(), twin=twin))
+    save_checkpoint(models / "x-ray_2", small_network(seed=1), replace(small_description(), classes=classes))
+    catalogue = Catalogue(models, "cpu", "cifar10")
+    assert catalogue.twin() is (catalogue.served("x-ray_2") if said is None else None)
+    assert catalogue.twin("x-ray_2") is None
+    assert list(catalogue.without_twin()) == ([] if said is None else ["cifar10"])
+    assert all(why.startswith(said or "") for why in catalogue.without_twin().values())

@@ -46,6 +46,9 @@ def record(
     def table() -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(row / (7 + column) for column in range(methods)) for row in range(methods))
 
+    def top(first: int) -> tuple[ClassProbability, ...]:
+        return tuple(ClassProbability("cat", first + number, number / 1e6) for number in range(1000, 1000 + classes))
+
     names = tuple(map(str, range(methods)))
     explanations = tuple(
         TargetExplanation(
@@ -53,40 +56,41 @@ def record(
             method="fast", probability_before=number / 7, probability_after=number / 3, margin_before=None,
             margin_after=None, rho=0.1, perturbation_rms=0.1 * number, perturbation_l2=0.3 * number, steps=8,
             cut_short=False, converged=True, goal_met=True, changed_class_to=None,
-            methods={method: MethodCost(8, 2) for method in names},
-            agreement=None if methods == 1 else AgreementTable(names, table(), table()), top_after=(),
+            top_after=top(1 + number), methods={method: MethodCost(8, 2) for method in names},
+            agreement=None if methods == 1 else AgreementTable(names, table(), table()),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
         )
         for number in range(targets)
     )  # fmt: skip
     explanations = tuple(
-        replace(one, sweep=tuple(swept(one, number, picture) for number in range(sweep))) for one in explanations
+        replace(one, sweep=tuple(swept(one, number, picture, top(number)) for number in range(sweep)))
+        for one in explanations
     )
-    top = tuple(ClassProbability("cat", 1000 + number, number / 1e6) for number in range(classes))
     result = ExplainResult(
         id=name,
         created=NOON,
         model=ModelFacts("tiny", "0" * 64, 8, 8, 3, "stretch"),
         image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), None, None, None, None, None, ()),
-        prediction=Prediction(top),
+        prediction=Prediction(top(0)),
         in_distribution=InDistribution(1 / 3, 1 / 7, 1 / 11, "inside", "x" * 150 + name),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
-        original=None,
+        original=DrawnPicture(bytes(picture), 8, 8),
         sheet=None,
         arrays_npz=None,
     )
     return Record(result, bytes(upload), ExplainOptions(), DESCRIPTION)
 
 
-def swept(one: TargetExplanation, number: int, picture: int) -> TargetExplanation:
+def swept(one: TargetExplanation, number: int, picture: int, top: tuple[ClassProbability, ...]) -> TargetExplanation:
     return replace(
         one,
         rho=number / 9,
         probability_after=number / 11,
         perturbation_rms=number / 13,
         perturbation_l2=number / 17,
+        top_after=top,
         methods={name: MethodCost(number + 1000, 2) for name in one.methods},
         pictures={"explained": DrawnPicture(bytes(picture), 8, 8)},
     )

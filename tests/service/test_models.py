@@ -107,6 +107,30 @@ def test_what_is_described_stands_in_the_card_and_the_rest_stays(tmp_path: Path)
     assert (tmp_path / "a" / "explanations.png").read_bytes() == picture.read_bytes()
 
 
+def test_a_twin_is_described_in_the_card_and_stays(tmp_path: Path) -> None:
+    for name in ("a", "plain"):
+        save_checkpoint(tmp_path / name, small_network(), small_description())
+    describe_model(tmp_path, "a", twin="plain")
+    describe_model(tmp_path, "a", intended_use="Tests.")
+    shown = show_model(tmp_path, "a")
+    assert shown.description.twin == "plain"
+    assert "## Second opinion\n\nIts plain twin, `plain`, trained without attacks, reads each image too" in shown.card
+
+
+def test_what_cannot_be_a_twin_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a", small_network(), small_description())
+    classes = ("dog", "cat", "a class, with a comma")
+    save_checkpoint(tmp_path / "b", small_network(), replace(small_description(), classes=classes))
+    for twin, error, said in (
+        ("a", CheckpointError, "a cannot be its own twin"),
+        ("b", CheckpointError, "b has other classes than a; a twin has the same, in the same order"),
+        ("c", UnknownModel, "There is no model c in .*; there are: a, b"),
+    ):
+        with pytest.raises(error, match=said):
+            describe_model(tmp_path, "a", twin=twin)
+    assert show_model(tmp_path, "a").description.twin is None
+
+
 @pytest.mark.parametrize(
     ("kind", "content", "says"),
     [

@@ -73,6 +73,17 @@ def test_smallest_changes_are_the_distance_to_the_plane_between_the_halves(
     assert torch.allclose(worst_found(evaluation.changes)[0], distance, rtol=0.05)
 
 
+def test_margins_are_those_distances_as_quantiles(test_split: Images, evaluation: Evaluation) -> None:
+    images = test_split.floats(torch.randperm(20, generator=torch.Generator().manual_seed(1776))[:6])
+    distance = (images[:, :, :4].mean((1, 2, 3)) - images[:, :, 4:].mean((1, 2, 3))).abs() / 2
+    found = evaluation.measures.margins
+    assert found is not None
+    assert (found.images, found.never_flipped) == (6, 0)
+    # Every fifth of twenty steps from the smallest to the largest is one of the six images.
+    assert found.flip_rms_quantiles[::4] == pytest.approx(distance.sort().values.tolist(), rel=1e-2, abs=1e-5)
+    assert found.chance_rms_quantiles == pytest.approx(found.flip_rms_quantiles, rel=1e-2, abs=1e-5)  # of two classes
+
+
 def test_an_area_of_never_flipped_images_is_said_to_be_one(test_split: Images) -> None:
     class Constant(Halves):
         def forward(self, images: Tensor) -> Tensor:

@@ -36,9 +36,8 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "sheet",
-        "arrays",
-        "kept_until",
+        "id", "created", "model", "image", "prediction", "in_distribution", "explanations", "margin", "timing_ms",
+        "original", "sheet", "arrays", "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
@@ -49,7 +48,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
-    assert (answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None)
+    assert (answer["margin"], answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 
@@ -104,7 +103,7 @@ def test_a_sweep_is_numbers_at_each_size_and_what_is_asked_for_of_it(client: htt
     assert [point["perturbation_rms"] for point in one["sweep"]] == pytest.approx([0, 0.05, 0.1], rel=0.05)
     assert one["sweep"][0]["probability_after"] == one["probability_before"]
     assert one["sweep"][0]["top_after"] == answer["prediction"]["top"]
-    assert one["sweep"][2]["top_after"][0]["class"] == (one["changed_class_to"] or answer["prediction"]["class"])
+    assert one["sweep"][2]["top_after"] == one["top_after"]
     assert one["sweep"][2]["probability_after"] == pytest.approx(one["probability_after"])
     assert [decoded(point["pictures"]["explained"]).size for point in one["sweep"]] == [(8, 8)] * 3
     film = decoded(one["animation"])

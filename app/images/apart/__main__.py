@@ -15,22 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import AexError, DamagedImage
 from app.images.apart.messages import MessageCutShortError, receive, send
-from app.images.apart.process import OUT_OF_MEMORY
+from app.images.apart.object_facts import ObjectFacts
+from app.images.apart.process import CHECKER, OUT_OF_MEMORY, WRITER
 from app.images.apart.raster import Raster
-from app.images.pixels import Pixels
 from app.images.selection import Selection
 
-Read = Callable[[bytes, Selection, int], Raster]
-"""Reads the bytes of a file; the last argument is how many pixels it may have."""
+Answer = tuple[Mapping[str, object], bytes | memoryview]
+"""Header and payload."""
 
 # Loaded when first asked for: a clinic sends no HEIC, an insurer no DICOM.
-READERS: Mapping[str, str] = {
+WORK: Mapping[str, str] = {
     "DICOM": "app.images.apart.dicom:read_dicom",
     "PDF": "app.images.apart.pdf:read_pdf",
     "HEIC": "app.images.apart.heic:read_heic",
+    WRITER: "app.images.apart.dicom_objects:write_object",
+    CHECKER: "app.images.apart.dicom_objects:check_object",
 }
 
 
@@ -44,14 +47,14 @@ def main() -> None:
             question, data = receive(sys.stdin.buffer)
         except MessageCutShortError:
             return
-        reader = _reader(question["kind"])
+        work = _loaded(question["kind"])
         signal.setitimer(signal.ITIMER_REAL, question["seconds"])
         _bound_memory(question["bytes"])
         try:
-            header, pixels = _answer(reader, question, data)
+            header, payload = _answer(work, question, data)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)  # what else may lack memory by now is not known
-        send(answers, header, np.ascontiguousarray(pixels).data.cast("B"))
+        send(answers, header, payload)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -62,10 +65,10 @@ def _silence() -> None:
         os.dup2(nowhere.fileno(), 2)
 
 
-def _reader(kind: str) -> Read:
-    module, _, name = READERS[kind].partition(":")
-    reader: Read = getattr(importlib.import_module(module), name)
-    return reader
+def _loaded(kind: str) -> Callable[..., Any]:
+    module, _, name = WORK[kind].partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 def _bound_memory(more_bytes: int) -> None:
@@ -74,27 +77,38 @@ def _bound_memory(more_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more_bytes, hard))
 
 
-def _answer(reader: Read, question: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, object], Pixels]:
-    """Header and pixels. What a library says of a file may quote it, so only sentences of ours go out."""
-    window = question["window"]
-    wanted = Selection(question["page"], question["frame"], None if window is None else tuple(window))
-    nothing = np.zeros(0, dtype=np.uint8)
+def _answer(work: Callable[..., Any], question: Mapping[str, Any], data: bytes) -> Answer:
+    """What a library says of a file may quote it, so only sentences of ours go out."""
     try:
-        raster = reader(data, wanted, question["max_pixels"])
+        return (_write if question["kind"] in (WRITER, CHECKER) else _read)(work, question, data)
     except AexError as error:
-        return {"error": type(error).__name__, "message": str(error)}, nothing
+        return {"error": type(error).__name__, "message": str(error)}, b""
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - readers raise a dozen kinds on hostile bytes
-        message = f"The {question['kind']} is truncated or damaged; it could not be read to its end."
-        return {"error": DamagedImage.__name__, "message": message}, nothing
+        return {"error": DamagedImage.__name__, "message": "The file is truncated or damaged."}, b""
+
+
+def _read(reader: Callable[[bytes, Selection, int], Raster], question: Mapping[str, Any], data: bytes) -> Answer:
+    window = question["window"]
+    wanted = Selection(question["page"], question["frame"], None if window is None else tuple(window))
+    raster = reader(data, wanted, question["max_pixels"])
     header = {
         "shape": raster.pixels.shape,
         "dtype": raster.pixels.dtype.name,
         "selected": asdict(raster.selected),
         "notes": raster.notes,
     }
-    return header, raster.pixels
+    return header, np.ascontiguousarray(raster.pixels).data.cast("B")
+
+
+def _write(
+    writer: Callable[[bytes, NDArray[Any], ObjectFacts], bytes], question: Mapping[str, Any], data: bytes
+) -> Answer:
+    """The upload comes first, and the values after it."""
+    upload, values = data[: question["upload_bytes"]], data[question["upload_bytes"] :]
+    array = np.frombuffer(values, dtype=np.dtype(question["dtype"])).reshape(question["shape"])
+    return {}, writer(upload, array, ObjectFacts(**question["facts"]))
 
 
 if __name__ == "__main__":

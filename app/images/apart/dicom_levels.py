@@ -1,13 +1,14 @@
 """From the stored values of a grey DICOM frame to black and white (DICOM PS3.3, C.11.1 and C.11.2)."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
 from app.errors import DamagedImage
+from app.images.apart.dicom_frames import of_frame
 
 WHITE = 65_535
 Floats = NDArray[np.float32]
@@ -40,8 +41,8 @@ def show_levels(
     if stored.ndim != 2:
         raise DamagedImage("The DICOM file's Samples per Pixel (0028,0002) is not 1, and its levels are grey.")
     padding = _padding(dataset, stored)
-    values = _in_units(_settings(dataset, number, "PixelValueTransformationSequence"), stored)
-    voi = _settings(dataset, number, "FrameVOILUTSequence")
+    values = _in_units(of_frame(dataset, number, "PixelValueTransformationSequence"), stored)
+    voi = of_frame(dataset, number, "FrameVOILUTSequence")
     function = str(voi.get("VOILUTFunction") or "LINEAR")
     window, notes = asked, [ASKED_WINDOW]
     if window is None and not voi.get("VOILUTSequence"):
@@ -59,17 +60,6 @@ def show_levels(
     share[padding] = 0
     np.clip(share, 0, 1, out=share)
     return Shown(np.rint(share * np.float32(WHITE)).astype(np.uint16)[:, :, None], window, notes)
-
-
-def _settings(dataset: Dataset, number: int, sequence: str) -> Dataset:
-    """Where the elements of one kind are: this frame's own item, all frames' item, or the data set itself."""
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for groups in (own[number - 1 : number], shared[:1]):
-        for group in groups:
-            if group.get(sequence):
-                return cast(Dataset, group[sequence].value[0])
-    return dataset
 
 
 def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:

@@ -7,26 +7,35 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import app
 from app import errors
 from app.errors import AexError, DamagedImage, DecodeTimeout, DecodeTooLarge
 from app.images.apart.messages import MessageCutShortError, receive, send
+from app.images.apart.object_facts import ObjectFacts
 from app.images.apart.raster import Raster
 from app.images.selection import Selected, Selection
 
+WRITER, CHECKER = "DICOM object", "check of a DICOM object"
 OUT_OF_MEMORY = 3  # exit status of a reader
 BASE_BYTES = 256 * 2**20
 BYTES_A_PIXEL = 24  # a frame as stored, as floats, and as it is sent, with one copy on the way
+COPIES_WRITTEN = 6
 ANSWERS = ("EmptyImage", "NotAnImage", "DamagedImage", "TooManyPixels", "NoSuchPart")
 
 _PASSED_ON = ("LD_LIBRARY_PATH", "SYSTEMROOT")  # of the environment; a reader needs no keys and addresses of ours
 
+WRITERS = 4  # at once; readers are bounded by who asks
+_writing = threading.BoundedSemaphore(WRITERS)
+_NO_VALUES = np.zeros(0, dtype=np.uint8)
 _idle: queue.LifoQueue["_Reader"] = queue.LifoQueue()
 
 
@@ -53,14 +62,7 @@ def read_apart(kind: str, data: bytes, wanted: Selection, *, max_pixels: int, ma
         "seconds": max_seconds,
         "bytes": BASE_BYTES + BYTES_A_PIXEL * max_pixels,
     }
-    reader = _take()
-    try:
-        answer, payload = reader.ask(question, data)
-    except (MessageCutShortError, BrokenPipeError):
-        raise _given_up(kind, reader.exit_status(), max_seconds) from None
-    _idle.put(reader)
-    if "error" in answer:
-        raise _refusal(answer)
+    answer, payload = _ask(f"Reading the {kind}", question, data)
     selected = answer["selected"]
     window = selected["window"]
     return Raster(
@@ -68,6 +70,50 @@ def read_apart(kind: str, data: bytes, wanted: Selection, *, max_pixels: int, ma
         Selected(**{**selected, "window": None if window is None else tuple(window)}),
         answer["notes"],
     )
+
+
+def write_apart(upload: bytes, values: NDArray[Any], facts: ObjectFacts, *, max_seconds: float) -> bytes:
+    """A DICOM object beside the DICOM file that its values were made from; as `write_object` takes them.
+
+    Raises:
+        DamagedImage, NoSuchPart: the upload lacks what the object is made of.
+        DecodeTimeout, DecodeTooLarge: it costs more than is allowed.
+    """
+    question = _question(WRITER, upload, values, facts, max_seconds)
+    with _writing:
+        return _ask("Writing the DICOM", question, upload + values.tobytes())[1]
+
+
+def check_writable(upload: bytes, facts: ObjectFacts, *, max_seconds: float) -> None:
+    """Raise, before any work is done, what `write_apart` would."""
+    _ask("Reading the DICOM", _question(CHECKER, upload, _NO_VALUES, facts, max_seconds), upload)
+
+
+def _question(
+    kind: str, upload: bytes, values: NDArray[Any], facts: ObjectFacts, max_seconds: float
+) -> Mapping[str, object]:
+    return {
+        "kind": kind,
+        "facts": asdict(facts),
+        "upload_bytes": len(upload),
+        "dtype": values.dtype.name,
+        "shape": values.shape,
+        "seconds": max_seconds,
+        "bytes": BASE_BYTES + COPIES_WRITTEN * (len(upload) + values.nbytes),
+    }
+
+
+def _ask(doing: str, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    reader = _take()
+    try:
+        answer, payload = reader.ask(question, data)
+    except (MessageCutShortError, BrokenPipeError):
+        raise _given_up(doing, reader.exit_status(), question["seconds"]) from None
+    _idle.put(reader)
+    if "error" in answer:
+        kind: type[AexError] = getattr(errors, answer["error"]) if answer["error"] in ANSWERS else DamagedImage
+        raise kind(answer["message"])
+    return answer, payload
 
 
 def _take() -> "_Reader":
@@ -79,17 +125,12 @@ def _take() -> "_Reader":
     return _Reader()
 
 
-def _refusal(answer: Mapping[str, Any]) -> AexError:
-    kind: type[AexError] = getattr(errors, answer["error"]) if answer["error"] in ANSWERS else DamagedImage
-    return kind(answer["message"])
-
-
-def _given_up(kind: str, status: int, max_seconds: float) -> AexError:
+def _given_up(doing: str, status: int, max_seconds: float) -> AexError:
     if status == -signal.SIGALRM:
-        return DecodeTimeout(f"Reading the {kind} took longer than {max_seconds:g} s; send a smaller or simpler one.")
+        return DecodeTimeout(f"{doing} took longer than {max_seconds:g} s; send a smaller or simpler one.")
     if status in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGKILL):
-        return DecodeTooLarge(f"Reading the {kind} takes more memory than is allowed; send a smaller or simpler one.")
-    return DamagedImage(f"The {kind} is damaged in a way that makes readers fail; write it anew and send that.")
+        return DecodeTooLarge(f"{doing} takes more memory than is allowed; send a smaller or simpler one.")
+    return DamagedImage(f"{doing} failed: it is damaged in a way that breaks readers; write it anew and send that.")
 
 
 class _Reader:

@@ -38,6 +38,7 @@ class ModelCard(ModelSummary):
     classes: list[str] = Field(description="their names, by class id")
     explanation: ExplanationDefaults
     source: str = Field(description="where the weights come from, and under which licence")
+    twin: str | None = Field(description="the model that gives a second opinion, null where it names none")
     training: dict[str, Any] | None = Field(description="the recipe it was trained with, null where it is not known")
     scores: dict[str, Any] = Field(description="what was measured of it, empty where nothing was")
 
@@ -66,6 +67,7 @@ async def show_model(name: str, parts: PartsHere) -> ModelCard:
         classes=list(description.classes),
         explanation=ExplanationDefaults(rho=defaults.rho, scale=defaults.scale),
         source=description.source,
+        twin=description.twin,
         training=None if description.training is None else dict(description.training),
         scores=dict(description.scores),
     )

@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
 from pydicom.pixels.utils import pixel_array
 
@@ -17,6 +15,7 @@ from app.errors import AexError, DamagedImage, EmptyImage, ImageError, NoSuchPar
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.selection import Selected, Selection
 from tests.images.apart.files import TEST_FILES, dicom_file, grey_dataset, grey_dicom, written
+from tests.images.apart.private import private_words
 
 LIMITS = DecodeLimits(max_bytes=1_000_000, max_pixels=1_000_000, max_seconds=30)
 RAMP = np.arange(0, 4000, 100, dtype=np.int16).reshape(5, 8)
@@ -260,17 +259,6 @@ def test_each_of_pydicoms_files_is_shown_or_refused_with_a_sentence_of_ours() ->
             said = str(error)
         assert not [word for word in private_words(name) if word in said], name
     assert images >= 50
-
-
-def private_words(name: str) -> set[str]:
-    """Values of the file's elements that are names, ids, dates or free text."""
-    try:
-        dataset = pydicom.dcmread(TEST_FILES / name, stop_before_pixels=True)
-    except InvalidDicomError:
-        return set()
-    kinds = ("PN", "LO", "SH", "DA", "UI", "LT")
-    known = (tag for tag in dataset._dict if dictionary_has_tag(tag) and dictionary_VR(tag) in kinds)
-    return {words for words in (str(dataset[tag].value) for tag in known) if len(words) > 2}
 
 
 SMALL = [dicom_file(name) for name in ("SC_rgb_rle_2frame.dcm", "JPEGLSNearLossless_08.dcm", "rtdose_1frame.dcm")]

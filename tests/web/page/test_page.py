@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.images.apart.files import dicom_file, pdf
 from tests.web.page.review import Review
 from tests.web.serving import CLASSES, Served, picture
 
@@ -47,6 +48,28 @@ def test_a_dropped_image_is_explained_as_the_interface_says(review: Review, clie
         after = {found["class"]: shown(found["probability"]) for found in one["top_after"]}
         assert review.bars() == {name: (before[name], after[name]) for name in CLASSES}
         expect(review.find("#words")).to_contain_text(f"{one['target']} from {shown(one['probability_before'])} to")
+
+
+def test_a_part_of_a_scan_is_chosen_and_said(review: Review) -> None:
+    review.find(".part summary").click()
+    review.find("input[name=frame]").fill("2")
+    review.drop({"scan.dcm": dicom_file("SC_rgb_rle_2frame.dcm")})
+    review.wait_for_result()
+    review.find("details:has(#facts) summary").click()
+    expect(review.find("#facts")).to_contain_text("DICOM, 100 \u00d7 100 pixels. Frame 2 of 2.")
+    review.find("input[name=frame]").fill("")
+    review.find("input[name=window]").fill("500, 1000")
+    review.drop({"slice.dcm": dicom_file("MR_small.dcm")})
+    expect(review.find("#name")).to_have_text("slice.dcm")
+    review.wait_for_result()
+    expect(review.find("#facts")).to_contain_text("Window 500, 1000. The window asked for was used.")
+
+
+def test_a_part_that_is_not_there_is_said(review: Review) -> None:
+    review.find(".part summary").click()
+    review.find("input[name=page]").fill("3")
+    review.drop({"letter.pdf": pdf(b"", b"")})
+    review.expect_problem("The file has no such part", "page is 3; this file has 2, counted from 1.")
 
 
 def test_several_images_make_a_list_and_each_is_shown_when_chosen(review: Review) -> None:

@@ -1,7 +1,7 @@
 // One image with what was asked of it: its reading, progress or problem, and the explanation chosen.
 
 import { secondsUntil, stateOf } from "./case_list.js";
-import { adviceOn, explanationIn, percent, pixels, readAs, titleOf } from "./words.js";
+import { adviceOn, explanationIn, partOf, percent, pixels, readAs, titleOf } from "./words.js";
 
 export class CaseView {
   /** `card(name)` tells of a model; `acts` has choose(place), contrast(class_id), cancel(ask), retry(ask), drop(ask). */
@@ -139,7 +139,7 @@ export class CaseView {
     if (!result || !one) return;
     const { image, model } = result;
     const facts = {
-      Image: `${image.format}, ${image.width} × ${image.height} pixels. ${image.notes.join(" ")}`,
+      Image: `${image.format}, ${image.width} × ${image.height} pixels. ${partOf(image)}${image.notes.join(" ")}`,
       "SHA-256 of the file": image.sha256,
       Model: `${model.name}, sees ${model.input.width} × ${model.input.height} pixels, fitted by ${model.input.fit}`,
       "SHA-256 of its weights": model.weights_sha256,

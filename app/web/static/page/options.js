@@ -86,6 +86,7 @@ export class Options {
       method: this.form.querySelector("#method").value,
       top_k: LISTED,
       ...(this.rho.value ? { rho: this.rho.value } : {}),
+      ...Object.fromEntries(["page", "frame", "window"].map((part) => [part, given.get(part)]).filter(([, value]) => value)),
     };
   }
 }

@@ -32,6 +32,14 @@ export function explanationIn(one, prediction) {
   );
 }
 
+/** What of a file was taken, where there is more than one of it. */
+export function partOf(image) {
+  const page = image.pages > 1 ? `Page ${image.page} of ${image.pages}. ` : "";
+  const frame = image.frames > 1 ? `Frame ${image.frame} of ${image.frames}. ` : "";
+  const window = image.window ? `Window ${image.window.center}, ${image.window.width}. ` : "";
+  return page + frame + window;
+}
+
 export function readAs(prediction) {
   return `${prediction.class}, ${percent(prediction.probability)}`;
 }
@@ -41,8 +49,11 @@ export function adviceOn(error) {
   if (error.kind === "not-an-image" || error.kind === "damaged-image" || error.kind === "empty-image") {
     return { title: "This file cannot be read as an image", advice: "Choose another file.", retry: false };
   }
-  if (["image-too-large", "too-many-pixels", "decoding-too-costly"].includes(error.kind)) {
+  if (["image-too-large", "too-many-pixels", "decoding-too-costly", "decoding-too-large"].includes(error.kind)) {
     return { title: "This image is too large here", advice: "Send a smaller one, or a part of it.", retry: false };
+  }
+  if (error.kind === "no-such-part") {
+    return { title: "The file has no such part", advice: "Choose another page, frame or window, then try again.", retry: true };
   }
   if (error.kind === "full") {
     return { title: "The server has its hands full", advice: "Your image waits here and is sent again by itself.", retry: true };

@@ -1,0 +1,38 @@
+"""What may be asked for; the server's documentation of each option holds, and its defaults where one is left out."""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+Class = str | int
+"""By its name or id, or one of the words `predicted`, `runner_up`, `all`."""
+
+
+class PredictOptions(TypedDict, total=False):
+    """Options of a prediction."""
+
+    model: str
+    top_k: int
+    timeout_ms: int
+    page: int
+    frame: int
+    window: tuple[float, float]
+
+
+class ExplainOptions(PredictOptions, total=False):
+    """Options of an explanation."""
+
+    targets: Sequence[Class]
+    against: Class
+    direction: Literal["encourage", "discourage"]
+    method: Literal["fast", "paper"]
+    rho: float
+    sweep: int | Sequence[float]
+    steps: int
+    heatmap: Literal["signed", "magnitude"]
+    overlay: Literal["original", "grayscale", "none"]
+    color_map: str
+    scale: float | Literal["auto"]
+    methods: Sequence[str]
+    include: Sequence[str]
+    seed: int
+    partial: bool

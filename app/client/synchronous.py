@@ -1,0 +1,131 @@
+"""The client for programs that wait."""
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Literal, Self, Unpack
+
+import httpx
+
+from app.client.answers import Event, Explanation, Prediction, explanation_of, prediction_of
+from app.client.images import ImageLike
+from app.client.options import ExplainOptions, PredictOptions
+from app.client.wire import (
+    EVENTS,
+    EXPLANATIONS,
+    MODELS,
+    PREDICTIONS,
+    REPORTS,
+    ZIP,
+    Ask,
+    EventReader,
+    address,
+    ask_about,
+    ask_for,
+    require_ok,
+    response_json,
+    timeout,
+    unreachable,
+    unzipped,
+    wait_before_retry,
+)
+
+
+class Client:
+    """Asks one server; to be used in a `with` block, or closed.
+
+    Args:
+        server: its address, such as http://localhost:8000.
+        patience_seconds: to be spent at the most on waiting for a busy server, as its Retry-After says.
+        timeout_seconds: for an answer.
+        sleep: waits so many seconds.
+
+    Every method raises `Problem` where the server says what is wrong, and `NoAnswer` where it cannot be reached.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        patience_seconds: float = 120.0,
+        timeout_seconds: float = 600.0,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._server = server
+        self._patience_seconds = patience_seconds
+        self._sleep = sleep
+        self._http = httpx.Client(base_url=address(server), timeout=timeout(timeout_seconds))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def predict(self, image: ImageLike, **options: Unpack[PredictOptions]) -> Prediction:
+        """What an image is read as."""
+        return prediction_of(response_json(self._answer(ask_about(PREDICTIONS, image, options))))
+
+    def explain(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Explanation:
+        """What would make an image more, or less, of each target."""
+        return explanation_of(response_json(self._answer(ask_about(EXPLANATIONS, image, options))))
+
+    def follow(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Generator[Event, None, None]:
+        """The same, telling how it comes along; the last event is the `Explanation`. Closing it cancels the work."""
+        ask, reader = ask_about(EXPLANATIONS, image, options, EVENTS), EventReader()
+        response = self._send(ask, stream=True)
+        try:
+            for line in response.iter_lines():
+                if (event := reader.take(line)) is not None:
+                    yield event
+        except httpx.HTTPError as error:
+            raise unreachable(self._server, error) from error
+        finally:
+            response.close()
+        reader.require_end()
+
+    def files(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> dict[str, bytes]:
+        """An explanation as files by name: explanation.json, the pictures it names, and explanation.npz."""
+        return unzipped(self._answer(ask_about(EXPLANATIONS, image, options, ZIP)).content)
+
+    def explanation(self, explanation_id: str) -> Explanation:
+        """One that the server keeps."""
+        return explanation_of(response_json(self._answer(ask_for(explanation_id))))
+
+    def report(self, explanation_id: str, kind: Literal["html", "pdf"] = "pdf") -> bytes:
+        """The report of one that the server keeps, as a file."""
+        return self._answer(ask_for(explanation_id, what=f"/{REPORTS[kind]}")).content
+
+    def delete(self, explanation_id: str) -> None:
+        """Cancel one that is worked on, or have the server forget one that it keeps."""
+        self._answer(ask_for(explanation_id, "DELETE"))
+
+    def models(self) -> list[dict[str, Any]]:
+        """What is served: name, default, weights_sha256, input, class_count."""
+        models: list[dict[str, Any]] = response_json(self._answer(Ask("GET", MODELS)))["models"]
+        return models
+
+    def _answer(self, ask: Ask) -> httpx.Response:
+        return self._send(ask, stream=False)
+
+    def _send(self, ask: Ask, *, stream: bool) -> httpx.Response:
+        """The response where it is no error; a stream is not read yet, and to be closed."""
+        patience_seconds = self._patience_seconds
+        try:
+            while True:
+                response = self._http.send(self._http.build_request(**ask.arguments()), stream=stream)
+                wait = wait_before_retry(response, patience_seconds)
+                if wait is None:
+                    break
+                response.close()
+                self._sleep(wait)
+                patience_seconds -= wait
+            if not response.is_success:
+                response.read()
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise unreachable(self._server, error) from error
+        return require_ok(response)

@@ -1,0 +1,172 @@
+"""What is sent and what comes back, without sending: both clients speak by this."""
+
+import base64
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from app.client.answers import Event, Explanation, event_of
+from app.client.errors import ClientError, NoAnswer, Problem
+from app.client.images import ImageLike, image_bytes
+
+PREDICTIONS, EXPLANATIONS, MODELS = "/v1/predictions", "/v1/explanations", "/v1/models"
+JSON, ZIP, EVENTS = "application/json", "application/zip", "text/event-stream"
+REPORTS = {"html": "report.html", "pdf": "report.pdf"}
+
+CONNECT_SECONDS = 10.0
+USUAL_WAIT_SECONDS = 5.0
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_EVENT_FIELD = re.compile(r"(event|data): ?(.*)")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request."""
+
+    method: str
+    path: str
+    accept: str = JSON
+    body: Mapping[str, Any] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As httpx takes them."""
+        return {"method": self.method, "url": self.path, "headers": {"Accept": self.accept}, "json": self.body}
+
+
+def address(server: str) -> str:
+    """Where a server listens.
+
+    Raises:
+        ClientError: it is no address.
+    """
+    if not server.startswith(("http://", "https://")):
+        raise ClientError(f"The server is {server!r}; it must be an address such as http://localhost:8000.")
+    return server
+
+
+def ask_about(path: str, image: ImageLike, options: Mapping[str, Any], accept: str = JSON) -> Ask:
+    """Send an image with options; what is None is left to the server."""
+    given = {name: value for name, value in options.items() if value is not None}
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    return Ask("POST", path, accept, {"image": base64.b64encode(image_bytes(image)).decode("ascii"), **lists})
+
+
+def ask_for(explanation_id: str, method: str = "GET", what: str = "") -> Ask:
+    """Ask for something of an explanation by its id."""
+    return Ask(method, f"{EXPLANATIONS}/{quote(explanation_id, safe='')}{what}", "*/*" if what else JSON)
+
+
+def timeout(read_seconds: float) -> httpx.Timeout:
+    """Short to connect, long to wait for an answer."""
+    return httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
+
+
+def wait_before_retry(response: httpx.Response, patience_seconds: float) -> float | None:
+    """Seconds after which a busy server (503) wants to be asked again; None where there is no use, or no patience."""
+    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        return None
+    said = response.headers.get("retry-after", "")
+    wait = float(said) if said.isascii() and said.isdecimal() else USUAL_WAIT_SECONDS
+    return wait if wait <= patience_seconds else None
+
+
+def require_ok(response: httpx.Response) -> httpx.Response:
+    """The response, which was read, where it is no error.
+
+    Raises:
+        Problem: as the server says.
+        NoAnswer: it is an error, and not of this server's kind.
+    """
+    if response.is_success:
+        return response
+    raise problem_of(response_json(response), response.status_code)
+
+
+def response_json(response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
+    """Its JSON.
+
+    Raises:
+        NoAnswer: it has none.
+    """
+    try:
+        return response.json()
+    except ValueError:
+        raise NoAnswer(
+            f"{response.url.host} answered with status {response.status_code} and no JSON; is it this server?"
+        ) from None
+
+
+def problem_of(said: Any, status: int) -> Problem:  # noqa: ANN401 - any JSON
+    """What the server says is wrong.
+
+    Raises:
+        NoAnswer: it is not said as this server says it.
+    """
+    try:
+        return Problem(said["status"], said["type"].rpartition("/")[2], said["detail"], said["instance"])
+    except (TypeError, KeyError, AttributeError):
+        raise NoAnswer(f"The answer has status {status} and is no problem as this server writes it.") from None
+
+
+def unreachable(server: str, error: httpx.HTTPError | httpx.InvalidURL) -> NoAnswer:
+    """Where no answer came at all."""
+    return NoAnswer(f"{server} cannot be reached or went away ({type(error).__name__}); is the server running there?")
+
+
+def unzipped(content: bytes) -> dict[str, bytes]:
+    """The files of an archive by name.
+
+    Raises:
+        NoAnswer: it is none, or a name in it leads elsewhere.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        files = {name: archive.read(name) for name in archive.namelist()}
+    except zipfile.BadZipFile:
+        raise NoAnswer("The answer is no archive; is it this server?") from None
+    for name in files:
+        if not _FILE_NAME.fullmatch(name):
+            raise NoAnswer(f"The answer has a file of the name {name[:80]!r}, which this server does not give.")
+    return files
+
+
+class EventReader:
+    """Events out of the lines of a stream (HTML standard, 9.2)."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+        self._ended = False
+
+    def take(self, line: str) -> Event | None:
+        """The event that this line completes, if it does.
+
+        Raises:
+            Problem: it is the event of that name.
+        """
+        if (found := _EVENT_FIELD.fullmatch(line)) is not None:
+            self._fields[found[1]] = found[2]
+        if line or "data" not in self._fields:
+            return None
+        name, data = self._fields.get("event", ""), json.loads(self._fields["data"])
+        self._fields = {}
+        if name == "problem":
+            raise problem_of(data, 200)
+        event = event_of(name, data)
+        self._ended = isinstance(event, Explanation)
+        return event
+
+    def require_end(self) -> None:
+        """Return if the last event was the explanation.
+
+        Raises:
+            NoAnswer: the stream broke off before.
+        """
+        if not self._ended:
+            raise NoAnswer("The server's stream broke off before its result; ask again.")

@@ -1,0 +1,34 @@
+"""What a DICOM object that is written says of itself."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ObjectKind = Literal["secondary_capture", "parametric_map"]
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """About one object, which is written beside the DICOM image that it was made from.
+
+    Attributes:
+        kind: a Secondary Capture of a picture, or a Parametric Map of numbers.
+        frame: of the image, from 1.
+        key: makes the UIDs: objects of one key share their series, and the same key gives the same UIDs.
+        number: of the object in its series, from 1.
+        title: of the series, at most 64 characters.
+        description: how it was derived.
+        model: name of the network, and `weights` the first digits of its weights' hash.
+        scale: of a map, the value at the end of its colours.
+        stripped: leave out all that may tell who the patient is, and who treated them where and when.
+    """
+
+    kind: ObjectKind
+    frame: int
+    key: str
+    number: int
+    title: str
+    description: str
+    model: str
+    weights: str
+    scale: float
+    stripped: bool

@@ -1,0 +1,1 @@
+"""The client, against a real server, both as one waits for it and as one awaits it."""

@@ -1,0 +1,144 @@
+"""DICOM objects, read back by pydicom and highdicom and judged by dciodvfy."""
+
+import io
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from app.errors import DamagedImage, NoSuchPart
+from app.images.apart.object_facts import ObjectFacts
+from app.images.apart.process import check_writable, write_apart
+from tests.images.apart.files import dicom_file, grey_dicom
+from tests.images.apart.private import private_words
+
+CT, US, CINE = "CT_small.dcm", "examples_rgb_color.dcm", "examples_ybr_color.dcm"
+FACTS = ObjectFacts(
+    kind="secondary_capture",
+    frame=1,
+    key="01JDB6K2N8Q0X5V3T7YH4R9WZC",
+    number=1,
+    title="Adversarial explanation",
+    description="More of caf\u00e9, RMS 0.1",
+    model="cifar10",
+    weights="0123456789ab",
+    scale=0.3,
+    stripped=False,
+)
+MAP = replace(FACTS, kind="parametric_map")
+PIXELS = np.random.default_rng(0).integers(0, 256, (33, 21, 3), dtype=np.uint8)
+VALUES = np.random.default_rng(1).normal(0, 0.1, (128, 128)).astype(np.float32)
+REQUIRED = ("StudyInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
+
+
+def write(name: str, values: NDArray[Any], facts: ObjectFacts) -> bytes:
+    return write_apart(dicom_file(name), values, facts, max_seconds=30)
+
+
+def read(data: bytes) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(data))
+
+
+def source(name: str) -> Dataset:
+    return read(dicom_file(name))
+
+
+def errors_in(data: bytes, folder: Path) -> list[str]:
+    """What dciodvfy finds wrong with a file."""
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed (Debian's dicom3tools): whether objects conform is not judged")
+    file = folder / "object.dcm"
+    file.write_bytes(data)
+    said = subprocess.run(["dciodvfy", file], capture_output=True, text=True, check=False).stderr
+    assert said, "it names the kind of object at least"
+    return [line for line in said.splitlines() if line.startswith("Error")]
+
+
+@pytest.mark.parametrize("name", [CT, US, CINE, "MR_small.dcm"])
+def test_a_capture_holds_the_picture_and_belongs_to_the_patients_study(name: str) -> None:
+    made, of = read(write(name, PIXELS, FACTS)), source(name)
+    np.testing.assert_array_equal(made.pixel_array, PIXELS)
+    assert made.SOPClassUID.name == "Secondary Capture Image Storage"
+    assert {keyword: made.get(keyword) for keyword in REQUIRED} == {
+        keyword: of.get(keyword, "") for keyword in REQUIRED
+    }
+    assert made.SeriesInstanceUID != of.SeriesInstanceUID
+    (referred,) = made.SourceImageSequence
+    assert (referred.ReferencedSOPClassUID, referred.ReferencedSOPInstanceUID) == (of.SOPClassUID, of.SOPInstanceUID)
+
+
+def test_a_capture_refers_to_the_frame_that_was_taken() -> None:
+    made = read(write(CINE, PIXELS, replace(FACTS, frame=15)))
+    assert made.SourceImageSequence[0].ReferencedFrameNumber == 15
+    assert "ReferencedFrameNumber" not in read(write(CT, PIXELS, FACTS)).SourceImageSequence[0]
+
+
+def test_a_map_is_read_back_as_the_very_numbers() -> None:
+    image = highdicom.imread(io.BytesIO(write(CT, VALUES, MAP)))
+    (frame,) = image.get_frames(apply_real_world_transform=True)
+    np.testing.assert_array_equal(frame.astype(np.float32), VALUES)
+
+
+def test_a_map_lies_where_its_image_lies() -> None:
+    made, of = read(write(CT, VALUES, MAP)), source(CT)
+    shared, own = made.SharedFunctionalGroupsSequence[0], made.PerFrameFunctionalGroupsSequence[0]
+    assert made.FrameOfReferenceUID == of.FrameOfReferenceUID
+    assert own.PlanePositionSequence[0].ImagePositionPatient == of.ImagePositionPatient
+    assert shared.PlaneOrientationSequence[0].ImageOrientationPatient == of.ImageOrientationPatient
+    assert shared.PixelMeasuresSequence[0].PixelSpacing == of.PixelSpacing
+    assert made.StudyInstanceUID == of.StudyInstanceUID
+    (referred,) = own.DerivationImageSequence[0].SourceImageSequence
+    assert (referred.ReferencedSOPClassUID, referred.ReferencedSOPInstanceUID) == (of.SOPClassUID, of.SOPInstanceUID)
+
+
+def test_objects_of_one_explanation_share_their_series_and_have_ids_of_their_own() -> None:
+    first, again, second = (read(write(CT, PIXELS, facts)) for facts in (FACTS, FACTS, replace(FACTS, number=2)))
+    assert first.SeriesInstanceUID == second.SeriesInstanceUID
+    assert first.SOPInstanceUID == again.SOPInstanceUID != second.SOPInstanceUID
+    other = read(write(CT, PIXELS, replace(FACTS, key="another")))
+    assert other.SeriesInstanceUID != first.SeriesInstanceUID
+    assert read(write(CT, VALUES, MAP)).SeriesInstanceUID != first.SeriesInstanceUID
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("name", [CT, US, CINE, "MR_small.dcm", "693_J2KI.dcm"])
+def test_captures_conform(name: str, stripped: bool, tmp_path: Path) -> None:
+    assert errors_in(write(name, PIXELS, replace(FACTS, stripped=stripped)), tmp_path) == []
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("name", [CT, "MR_small.dcm", "rtdose.dcm"])
+def test_maps_conform(name: str, stripped: bool, tmp_path: Path) -> None:
+    values = VALUES[: source(name).Rows, : source(name).Columns]
+    assert errors_in(write(name, values, replace(MAP, stripped=stripped)), tmp_path) == []
+
+
+@pytest.mark.parametrize(("values", "facts"), [(PIXELS, FACTS), (VALUES, MAP)], ids=["capture", "map"])
+def test_a_stripped_object_has_no_word_of_the_patients(values: NDArray[Any], facts: ObjectFacts) -> None:
+    made = write(CT, values, replace(facts, stripped=True))
+    of = source(CT)
+    words = private_words(CT) | {str(of.StudyInstanceUID), str(of.PatientID), str(of.StudyDate)}
+    words -= {str(of.SOPClassUID)}
+    assert len(words) > 10
+    assert not [word for word in words if word.encode() in made]
+    assert read(made).PatientIdentityRemoved == "YES"
+    assert read(made).PatientName == ""
+
+
+def test_an_image_without_a_study_is_refused_by_its_tag() -> None:
+    with pytest.raises(DamagedImage, match=r"Study Instance UID \(0020,000D\) is missing or damaged"):
+        check_writable(grey_dicom(np.zeros((4, 4), np.uint8)), FACTS, max_seconds=30)
+
+
+def test_a_map_of_an_image_without_a_place_is_refused_by_its_tags() -> None:
+    check_writable(dicom_file(US), FACTS, max_seconds=30)
+    with pytest.raises(NoSuchPart, match=r"Frame of Reference UID \(0020,0052\), Image Position \(Patient\)"):
+        check_writable(dicom_file(US), MAP, max_seconds=30)
