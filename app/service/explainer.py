@@ -28,7 +28,7 @@ from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
 from app.service.counterfactual import find_counterfactuals
 from app.service.dicom import DicomObjects
-from app.service.facts import image_facts, model_facts, prediction_of
+from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.margins import certificate_of, margin_of
@@ -43,7 +43,7 @@ from app.service.options import (
     MarginOptions,
     PredictOptions,
 )
-from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
+from app.service.passes import Chosen, Found, choose, domain_score, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import (
@@ -124,12 +124,14 @@ class Explainer:
                 logits = logits_of(place, upload.fitted[None], token)
                 prediction = prediction_of(checkpoint, logits[0], options.top_k)
                 second = ask_twin(place, twin, upload, prediction, options.top_k, token)
+                score = domain_score(place, checkpoint.domain, upload.fitted, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
             prediction=prediction,
+            in_distribution=in_distribution_of(checkpoint, score),
             second_opinion=second,
             timing_ms=clock.timing_ms,
         )
@@ -231,6 +233,8 @@ class Explainer:
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
                 margin = _margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
             finishing = token.without_deadline() if options.partial else token
+            with clock.measure("explain", place):
+                score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, finishing)]
@@ -259,6 +263,7 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
+            in_distribution=in_distribution_of(checkpoint, score),
             second_opinion=second,
             explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,

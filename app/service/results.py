@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from app.images.animation import AnimatedPicture
 from app.networks.description import ModelDescription
@@ -93,6 +94,25 @@ class SecondOpinion:
     model: ModelFacts
     prediction: Prediction
     agrees: bool
+
+
+@dataclass(frozen=True)
+class InDistribution:
+    """Whether the image is the model's business: how far it lies from the images that the model was made from.
+
+    Attributes:
+        score: as `app.networks.domain` has it, about half for a usual image of the model's kind.
+        threshold: above it an image is called outside.
+        percentile: of held-out images of the model's kind, how many in a hundred lie nearer.
+        verdict: inside or outside.
+        sentence: the verdict in words.
+    """
+
+    score: float
+    threshold: float
+    percentile: float
+    verdict: Literal["inside", "outside"]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -296,6 +316,7 @@ class PredictResult:
     """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
 
     Attributes:
+        in_distribution: None where the model is not calibrated to tell.
         second_opinion: None where it was not asked for, or the model has no twin here.
     """
 
@@ -304,6 +325,7 @@ class PredictResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
     timing_ms: Mapping[str, float]
 
@@ -313,6 +335,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        in_distribution: None where the model is not calibrated to tell.
         margin: how much change the answer withstands, where it was asked for.
         second_opinion: as of a prediction.
         original: the upload as it was read, 8 bit, where `original` was asked for.
@@ -328,6 +351,7 @@ class ExplainResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -16,6 +16,7 @@ from app.web.media_types import DICOM, PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
 
+_IN_DISTRIBUTION = "whether the image is of the kind that the model was made for; null where it cannot tell"
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -201,6 +202,19 @@ class Explanation(BaseModel):
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
+class InDistribution(BaseModel):
+    """Whether the image is the model's business."""
+
+    score: float = Field(
+        description="how far the image lies from those that the model was made from, in units of what is usual: the"
+        " larger of two distances (Mahalanobis), of the network's features and of plain statistics of the picture"
+    )
+    threshold: float = Field(description="above it an image is outside; 95 in 100 held-out images lie under it")
+    percentile: float = Field(description="how many in 100 held-out images of the model's kind lie nearer, 0 to 100")
+    verdict: Literal["inside", "outside"]
+    sentence: str = Field(description="the verdict in words")
+
+
 class SmallestChange(BaseModel):
     """The smallest change found that takes the answer away; measured on the network's input, pixels in [0, 1]."""
 
@@ -276,6 +290,7 @@ class ReadTwice(Answer):
 class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
@@ -290,6 +305,7 @@ class MarginAnswer(Answer):
 class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     explanations: list[Explanation]
     margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
@@ -310,8 +326,12 @@ class ExplanationAnswer(ReadTwice):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    second = _second_opinion(result.second_opinion)
-    return PredictionAnswer(**_common(result), second_opinion=second).model_dump(by_alias=True)
+    answer = PredictionAnswer(
+        **_common(result),
+        in_distribution=_in_distribution(result.in_distribution),
+        second_opinion=_second_opinion(result.second_opinion),
+    )
+    return answer.model_dump(by_alias=True)
 
 
 def margin_answer(result: results.MarginResult) -> dict[str, Any]:
@@ -335,6 +355,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     answer = ExplanationAnswer(
         **_common(result),
         second_opinion=_second_opinion(result.second_opinion),
+        in_distribution=_in_distribution(result.in_distribution),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
         original=original,
@@ -391,6 +412,10 @@ def _common(result: _Result) -> Mapping[str, Any]:
         "prediction": prediction_field(result.prediction),
         "timing_ms": timing_ms,
     }
+
+
+def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+    return None if known is None else InDistribution.model_validate(asdict(known))
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
