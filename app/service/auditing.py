@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from torch import Tensor
@@ -13,9 +12,8 @@ from app.comparison.methods import METHODS
 from app.comparison.smooth_maps import smooth_grad_cam, smooth_gradient
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
-from app.service.options import ADVERSARIAL, METHOD_NAMES
+from app.service.options import ADVERSARIAL, GOALS, METHOD_NAMES
 
-GOALS: tuple[Goal, ...] = get_args(Goal)
 IMAGES_AT_ONCE = 50
 WEAK_CORRELATION = 0.3  # below it two maps have next to nothing in common
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
 import torch
@@ -24,16 +25,29 @@ from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
+from app.service.asked_audit import audit_image
+from app.service.audit_pictures import draw_audit, draw_picture
+from app.service.auditing import MethodAudit, as_picture
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
+from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, AuditOptions, ExplainOptions, PredictOptions
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
+from app.service.results import (
+    AuditResult,
+    DrawnPicture,
+    ExplainResult,
+    ExplanationAudit,
+    MethodCost,
+    ModelAudit,
+    PredictResult,
+    Record,
+    TargetExplanation,
+)
 from app.service.running import Running
 from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
@@ -193,6 +207,45 @@ class Explainer:
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
+    def audit(self, data: bytes, options: AuditOptions, token: WorkToken) -> AuditResult:
+        """How far explanations of one image can be made to lie, by the model and by its twin or another.
+
+        Raises:
+            AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
+        """
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        models = [served, *self._beside(served, options)]
+        cost = sum(options.expected_gradients * one.model.cost("climb") for one in models)
+        audited: list[ModelAudit] = []
+        with self._engine.place(served.model, steps=ceil(cost / served.model.cost("climb"))) as first:
+            with clock.measure("decode"):
+                wanted = served.checkpoint.description.input
+                upload = read_upload(data, self._limits, wanted, options.selection)
+            for one in models:
+                checkpoint = one.checkpoint
+                place = first if one is served else first.of(one.model)
+                with clock.measure("audit", place):
+                    picture = as_picture(upload.fitted_for(checkpoint.description.input))
+                    logits = logits_of(place, picture[None], token)[0]
+                    attacks = list(audit_image(place, checkpoint, picture, options, token))
+                with clock.measure("render"):
+                    audited.append(
+                        ModelAudit(
+                            model=model_facts(checkpoint),
+                            prediction=prediction_of(checkpoint, logits, options.top_k),
+                            image=draw_picture(picture),
+                            audits=tuple(_audited(picture, attack, checkpoint) for attack in attacks),
+                        )
+                    )
+        return AuditResult(
+            id=new_id(),
+            created=datetime.now(UTC),
+            model=model_facts(served.checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            models=tuple(audited),
+            timing_ms=clock.timing_ms,
+        )
+
     def find(self, explanation_id: str) -> Record:
         """An explanation that is kept.
 
@@ -223,6 +276,15 @@ class Explainer:
         with self._engine.place(served.model, rows=2, steps=1) as place:
             chosen = choose(place, grey, classes, options, token)
             explain_targets(place, grey, chosen, options, [0.1], token)
+
+    def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
+        """The further model that an audit is of, if any."""
+        if options.beside is None:
+            twin = self._catalogue.twin(served.checkpoint.name)
+            return [] if twin is None else [twin]
+        if options.beside == served.checkpoint.name:
+            raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
+        return [self._catalogue.served(options.beside)]
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
@@ -358,6 +420,31 @@ def _judge(
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],
         )
+
+
+def _audited(picture: Tensor, attack: MethodAudit, checkpoint: Checkpoint) -> ExplanationAudit:
+    """What one attack on one image (channels, height, width) came to."""
+    audit, classes = attack.audit, checkpoint.description.classes
+    found, before, after = bool(audit.found), int(audit.class_before), int(audit.class_after)
+
+    def said(figure: Tensor) -> float | None:
+        return float(figure) if found and figure.isfinite() else None
+
+    return ExplanationAudit(
+        method=attack.method,
+        goal=attack.goal,
+        found=found,
+        rank_correlation=said(audit.spearman),
+        ssim=said(audit.ssim),
+        center_distance_pixels=said(audit.center_distance),
+        perturbation_rms=said(audit.perturbation_rms),
+        perturbation_l2=said(l2(audit.pictures - picture)),
+        class_before=classes[before],
+        class_before_id=before,
+        class_after=classes[after] if found else None,
+        class_after_id=after if found else None,
+        pictures=draw_audit(picture, attack.method, audit),
+    )
 
 
 def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:

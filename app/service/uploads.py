@@ -21,6 +21,11 @@ class Upload:
     fitting: Fitting
     fitted: Tensor
 
+    def fitted_for(self, wanted: InputDescription) -> Tensor:
+        """What another network is shown of it, (channels, h, w)."""
+        how = _fitting_to(self.decoded, wanted)
+        return self.fitted if how == self.fitting else how.to_network(self.floats)
+
 
 def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription, selection: Selection) -> Upload:
     """Decode the selected part of an image and fit it to a network's input.
@@ -29,7 +34,12 @@ def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription, sel
         ImageError: it is no image that we read, has no such part, or costs more than the limits allow.
     """
     decoded = decode(data, limits, selection)
-    how = fitting(
+    how, floats = _fitting_to(decoded, wanted), decoded.floats()
+    return Upload(decoded, floats, how, how.to_network(floats))
+
+
+def _fitting_to(decoded: DecodedImage, wanted: InputDescription) -> Fitting:
+    return fitting(
         decoded.height,
         decoded.width,
         height=wanted.height,
@@ -37,5 +47,3 @@ def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription, sel
         channels=wanted.channels,
         fit=wanted.fit,
     )
-    floats = decoded.floats()
-    return Upload(decoded, floats, how, how.to_network(floats))
