@@ -75,6 +75,16 @@ PREDICT = (
         {"type": "integer", "minimum": 0, "default": 5, "description": "classes in the prediction, 0 for all"},
     ),
     Option(
+        "second_opinion",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": True,
+            "description": "whether the model's plain twin reads the image too, where the model names one",
+        },
+    ),
+    Option(
         "timeout_ms",
         whole,
         "a whole number of milliseconds",
@@ -190,7 +200,9 @@ EXPLAIN = (
         "method",
         get_args(Method),
         ExplainOptions.method,
-        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps",
+        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps;"
+        " counterfactual is the smallest change that makes the picture read as the target, or as any other class where"
+        " the target is what it is read as: it takes no rho, steps, sweep, against or direction",
     ),
     Option(
         "rho",

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
-from app.web.media_types import PNG, WEBP
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, object_name, picture_name, sweep_picture_name
+from app.web.media_types import DICOM, PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
 
@@ -82,6 +82,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -144,6 +152,14 @@ class SweepPoint(BaseModel):
     )
 
 
+class DicomObject(BaseModel):
+    """A DICOM file for the study of the image that was explained."""
+
+    media_type: str
+    data: str | None = Field(description="base64; null where the object is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -152,19 +168,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
@@ -175,6 +196,7 @@ class Explanation(BaseModel):
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
     )
+    objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
@@ -243,7 +265,15 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
     timing_ms: dict[str, float] = Field(description=_TIMING)
@@ -257,7 +287,7 @@ class MarginAnswer(Answer):
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
     explanations: list[Explanation]
@@ -280,7 +310,8 @@ class ExplanationAnswer(Answer):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    second = _second_opinion(result.second_opinion)
+    return PredictionAnswer(**_common(result), second_opinion=second).model_dump(by_alias=True)
 
 
 def margin_answer(result: results.MarginResult) -> dict[str, Any]:
@@ -303,6 +334,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
         original=original,
@@ -315,17 +347,24 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
 
 def facts(result: _Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -347,7 +386,11 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
 
 def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    return {
+        **facts(result),
+        "prediction": prediction_field(result.prediction),
+        "timing_ms": timing_ms,
+    }
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
@@ -362,6 +405,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
+        objects={
+            kind: DicomObject(
+                media_type=DICOM,
+                data=in_base64(content) if embed else None,
+                file=None if embed else object_name(one, kind),
+            )
+            for kind, content in one.objects.items()
+        },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
     )
@@ -369,7 +420,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 
