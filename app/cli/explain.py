@@ -77,7 +77,8 @@ def explain(
     frame: FrameNumber = None,
     window: LevelWindow = None,
     report: Annotated[
-        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
+        list[Path] | None,
+        typer.Option("--report", help="File for a report, .html, .pdf, or .dcm of a DICOM image; may be given again."),
     ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
@@ -127,7 +128,7 @@ def explain(
     rows: list[SheetRow] = []
     settings = read_settings()
     limits = settings.decode_limits()
-    reporter = Reporter(decode_limits=limits, notice=settings.report_notice)
+    reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "explaining"):
             with naming(path):

@@ -7,7 +7,7 @@ from app.errors import OptionError
 from app.reports.reporter import Reporter
 from app.service.results import Record
 
-SUFFIXES = (".html", ".pdf")
+SUFFIXES = (".html", ".pdf", ".dcm")
 
 
 def check_reports(files: Sequence[Path]) -> Sequence[Path]:
@@ -22,5 +22,5 @@ def check_reports(files: Sequence[Path]) -> Sequence[Path]:
 
 def write_report(file: Path, reporter: Reporter, record: Record, image_name: str) -> None:
     """The report of an explanation, as the file's name asks for."""
-    write = reporter.pdf if file.suffix.lower() == ".pdf" else reporter.html
+    write = {".pdf": reporter.pdf, ".dcm": reporter.dicom}.get(file.suffix.lower(), reporter.html)
     file.write_bytes(write(record, image_name))
