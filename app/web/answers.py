@@ -75,6 +75,12 @@ def pdf_report(record: Record, reporter: Reporter) -> Response:
     return Response(reporter.pdf(record), headers=headers, media_type=PDF)
 
 
+def dicom_report(record: Record, reporter: Reporter) -> Response:
+    """The report, to be sent to an archive of DICOM."""
+    headers = {"Content-Disposition": f'attachment; filename="explanation-{record.result.id}.dcm"'}
+    return Response(reporter.dicom(record), headers=headers, media_type=DICOM)
+
+
 def picture_response(result: ExplainResult, picture: str, target: str) -> Response:
     """One picture of one target, which is named by its name or its id.
 

@@ -32,6 +32,7 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
         "/v1/predictions", "/v1/explanations", "/v1/explanations/{explanation_id}",
         "/v1/explanations/{explanation_id}/image.png", "/v1/explanations/{explanation_id}/{picture}/{target}.png",
         "/v1/explanations/{explanation_id}/report.html", "/v1/explanations/{explanation_id}/report.pdf",
+        "/v1/explanations/{explanation_id}/report.dcm",
         "/v1/margins", "/v1/audits", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
