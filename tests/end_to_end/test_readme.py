@@ -21,7 +21,7 @@ CURL = """curl() { command curl --fail-with-body --write-out '%{stderr}status %{
 
 NEEDS_FILES_OF_ONES_OWN = ("models import", "models describe", "train", "evaluate")
 """Weights or data that nobody ships: tests of these commands make some."""
-TAKES_MINUTES = ("bench",)
+TAKES_MINUTES = ("audit", "bench")
 
 
 def blocks(language: str) -> list[str]:
