@@ -81,6 +81,7 @@ class Subject:
         key: of its weights, such as their SHA-256.
         classes: their names.
         rho: RMS of its explanations.
+        temperature: that its logits were divided by after training; None where they were not, or nobody knows.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Subject:
     classes: tuple[str, ...]
     rho: float = PAPER_RHO
     fast: Network | None = None
+    temperature: float | None = None
 
     @property
     def climbed(self) -> Network:
@@ -185,7 +187,9 @@ def evaluate(
         read = readability(shown, judge.name, plan.readability_rho)
     per_rms, classes = l2_per_rms(*test.images.shape[1:]), len(subject.classes)
     measures = Measures(
-        classification=classification(probabilities["probabilities"], test.labels, subject.classes),
+        classification=classification(
+            probabilities["probabilities"], test.labels, subject.classes, subject.temperature
+        ),
         areas=areas(changes, classes, per_rms, steps=plan.steps, restarts=plan.restarts, seed=plan.seed),
         margins=margins(**nearest) if nearest else None,
         robust_accuracy=robust_accuracies(fixed["standing"], plan.sizes_rms, per_rms) if fixed else (),
@@ -224,6 +228,8 @@ def _headlines(measures: Measures) -> dict[str, object]:
         "worst-case ARA, L2": of_areas.worst_case_ara_l2,
     }
     found["expected calibration error"] = measures.classification.expected_calibration_error
+    if measures.classification.expected_calibration_error_uncalibrated is not None:
+        found["the same, uncalibrated"] = measures.classification.expected_calibration_error_uncalibrated
     found |= {name: area for name, area in of_attacks.items() if area is not None}
     for point in measures.robust_accuracy:
         found[f"robust accuracy at RMS {point.rms:g}, L2 {point.l2:.3g}"] = point.standing
