@@ -3,11 +3,11 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -19,7 +19,6 @@ from app.errors import AexError, DataError, OptionError
 from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
-from app.service.results import ExplainResult, PredictResult
 from app.settings import Settings
 from app.web.values import center_and_width
 
@@ -106,13 +105,13 @@ def naming(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: {error}") from error
 
 
-def print_second_opinion(result: PredictResult | ExplainResult) -> None:
-    """What the model's twin makes of the image, where there is one."""
-    second = result.second_opinion
+def print_second_opinion(answer: Mapping[str, Any]) -> None:
+    """What the model's twin makes of the image, where there is one; `answer` is the JSON of a prediction or more."""
+    second = answer["second_opinion"]
     if second is not None:
-        best = second.prediction.best
-        verdict = "the same" if second.agrees else "[bold]they disagree[/bold]"
-        console.print(f"second opinion, by {second.model.name}: {best.name} at {best.probability:.3f}; {verdict}")
+        read, probability = second["prediction"]["class"], second["prediction"]["probability"]
+        verdict = "the same" if second["agrees"] else "[bold]they disagree[/bold]"
+        console.print(f"second opinion, by {second['model']['name']}: {read} at {probability:.3f}; {verdict}")
 
 
 def progress_bar(*, hidden: bool = False) -> Progress:

@@ -19,7 +19,7 @@ from torch import Tensor
 from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
-from app.errors import Cancelled, OptionError, UnknownExplanation
+from app.errors import Cancelled, DeadlineExceeded, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
@@ -29,11 +29,29 @@ from app.service.catalogue import Catalogue, Served
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
+from app.service.margins import certificate_of, margin_of
+from app.service.options import (
+    ADVERSARIAL,
+    ORIGINAL,
+    PICTURES,
+    SHEET,
+    ExplainOptions,
+    MarginOptions,
+    PredictOptions,
+)
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
+from app.service.results import (
+    DrawnPicture,
+    ExplainResult,
+    MarginResult,
+    MethodCost,
+    PredictResult,
+    Record,
+    RobustnessMargin,
+    TargetExplanation,
+)
 from app.service.running import Running
 from app.service.second_opinion import ask_twin
 from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
@@ -111,6 +129,36 @@ class Explainer:
             timing_ms=clock.timing_ms,
         )
 
+    def margin(self, data: bytes, options: MarginOptions, token: WorkToken) -> MarginResult:
+        """How much change the prediction of one image withstands.
+
+        Raises:
+            AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
+        """
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        checkpoint = served.checkpoint
+        with self._engine.place(served.model, steps=options.expected_gradients) as place:
+            with clock.measure("decode"):
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
+            with clock.measure("margin", place):
+                prediction = prediction_of(checkpoint, logits_of(place, upload.fitted[None], token)[0], options.top_k)
+                class_id = prediction.best.class_id
+                margin = margin_of(place, upload.fitted, class_id, options, checkpoint, token)
+            certificate = None
+            if options.certificate:
+                with clock.measure("certificate", place):
+                    certificate = certificate_of(place, upload.fitted, class_id, options, checkpoint, token)
+        return MarginResult(
+            id=new_id(),
+            created=datetime.now(UTC),
+            model=model_facts(checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            prediction=prediction,
+            margin=margin,
+            certificate=certificate,
+            timing_ms=clock.timing_ms,
+        )
+
     def explain(
         self, data: bytes, options: ExplainOptions, token: WorkToken, mailbox: Mailbox | None = None
     ) -> ExplainResult:
@@ -146,7 +194,8 @@ class Explainer:
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
-        rows, steps = self._check(options, checkpoint, len(sizes)), options.expected_gradients(len(sizes))
+        rows = self._check(options, checkpoint, len(sizes))
+        steps = options.expected_gradients(rows, len(sizes))
         second_model = None if twin is None else twin.model
         with (
             self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
@@ -169,6 +218,7 @@ class Explainer:
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+                margin = _margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
@@ -200,6 +250,7 @@ class Explainer:
             timing_ms=clock.timing_ms,
             original=original,
             sheet=sheet,
+            margin=margin,
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
@@ -305,6 +356,25 @@ def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanat
     """Without the pictures that were drawn for a sheet alone."""
     unasked = set(PICTURES) - set(options.include)
     return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
+
+
+def _margin_beside(
+    place: Place,
+    upload: Upload,
+    class_id: int,
+    options: ExplainOptions,
+    checkpoint: Checkpoint,
+    token: WorkToken,
+) -> RobustnessMargin | None:
+    """The margin that an explanation was asked for with; left out where the time was over, and partial asked for."""
+    if not options.margin:
+        return None
+    try:
+        return margin_of(place, upload.fitted, class_id, MarginOptions(seed=options.seed), checkpoint, token)
+    except DeadlineExceeded:
+        if options.partial:
+            return None
+        raise
 
 
 def _draw_beside(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.adversarial.robustness import EVALUATIONS
+from app.adversarial.smoothing import Smoothing
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
 from app.images.selection import Selection
@@ -25,6 +27,9 @@ RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
+MAX_RESTARTS = 20
+MAX_DRAWS = 100_000
+MAX_SIGMA = 10.0
 MAX_PARTS = 1_000_000
 DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
 MAX_SCALE = 1.0
@@ -70,6 +75,45 @@ class PredictOptions:
 
 
 @dataclass(frozen=True)
+class MarginOptions(PredictOptions):
+    """Options of a robustness margin.
+
+    Attributes:
+        restarts: further searches, from random changes.
+        certificate: whether to certify a radius, too.
+        sigma, draws, alpha: of the certificate, as in `Smoothing`.
+        seed: of the restarts and of the certificate's noise.
+    """
+
+    restarts: int = 0
+    certificate: bool = False
+    sigma: float = Smoothing.sigma
+    draws: int = Smoothing.draws
+    alpha: float = Smoothing.alpha
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _within("restarts", self.restarts, 0, MAX_RESTARTS, "a number of searches")
+        _within("draws", self.draws, 1, MAX_DRAWS, "a number of noisy images")
+        if not 0 < self.sigma <= MAX_SIGMA:
+            raise OptionError(f"sigma is {self.sigma:g}; it is a pixel level above 0 and at most {MAX_SIGMA:g}.")
+        if not 0 < self.alpha < 1:
+            raise OptionError(f"alpha is {self.alpha:g}; it is a share of certificates, above 0 and below 1.")
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """How the certificate is drawn."""
+        return Smoothing(self.sigma, self.draws, self.alpha)
+
+    @property
+    def expected_gradients(self) -> int:
+        """About how many gradient evaluations it costs; a forward pass costs about a third of one."""
+        looks = self.smoothing.looks if self.certificate else 0
+        return EVALUATIONS * (1 + self.restarts) + looks // 3
+
+
+@dataclass(frozen=True)
 class ExplainOptions(PredictOptions):
     """Options of an explanation.
 
@@ -91,6 +135,7 @@ class ExplainOptions(PredictOptions):
             read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
             explained picture at each size.
         seed: of whatever is random; neither method is.
+        margin: whether to say how much change the prediction withstands, too.
         partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
@@ -108,6 +153,7 @@ class ExplainOptions(PredictOptions):
     methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
     seed: int = 0
+    margin: bool = False
     partial: bool = False
 
     def __post_init__(self) -> None:
@@ -152,9 +198,13 @@ class ExplainOptions(PredictOptions):
         """Beside the adversarial change, each once."""
         return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
 
-    def expected_gradients(self, sizes: int) -> int:
-        """About how many gradient evaluations a row costs, one for each size; other methods explain at one."""
-        return self.most_steps + -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
+    def expected_gradients(self, rows: int, sizes: int) -> int:
+        """About how many gradient evaluations each of `rows` rows costs, targets times sizes.
+
+        What is found once, the maps of other methods at one size and the margin, is shared out among them.
+        """
+        others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
+        return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

@@ -14,6 +14,8 @@ from app.service.progress import Started
 from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
 from app.web.media_types import PNG, WEBP
 
+_Result = results.PredictResult | results.ExplainResult | results.MarginResult
+
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -185,6 +187,60 @@ class Explanation(BaseModel):
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
+class SmallestChange(BaseModel):
+    """The smallest change found that takes the answer away; measured on the network's input, pixels in [0, 1]."""
+
+    found: bool = Field(description="whether any change tried did; where none did, most of the rest is null")
+    perturbation_rms: float | None = Field(description="its RMS size")
+    perturbation_l2: float | None = Field(description="its L2 size")
+    probability_after: float | None = Field(description="of the class that was predicted, with the change")
+    changed_class_to: str | None = Field(description="what is read then; null where it is the same class still")
+    changed_class_id: int | None
+    largest_rms_tried: float = Field(
+        description="RMS size of the largest change tried; not flipped up to it if not found"
+    )
+    largest_l2_tried: float = Field(description="the same, L2")
+    percentile: float | None = Field(
+        description="0 to 100: the share of the model's test images for which a smaller change is enough; null where"
+        " the model's measures do not say"
+    )
+
+
+class Margin(BaseModel):
+    """How much change the prediction withstands, as far as attacks tell: an upper bound, and no promise."""
+
+    flip: SmallestChange = Field(description="the smallest change found that changes the class")
+    chance: SmallestChange = Field(
+        description='that brings the class to chance_probability or below ("better than random")'
+    )
+    chance_probability: float = Field(description="1 / number of classes")
+    test_images: int | None = Field(
+        description="that the percentiles are among; null where the model has none measured"
+    )
+    restarts: int = Field(description="further searches that were made, from random changes")
+    gradient_evaluations: int = Field(description="passes forward and back that the search took")
+    says: str = Field(description="the flip, in sentences")
+
+
+class Certificate(BaseModel):
+    """What randomized smoothing promises: of the smoothed classifier, not of the network that made the prediction."""
+
+    abstains: bool = Field(description="no radius can be promised")
+    smoothed_class: str | None = Field(description="what the smoothed classifier answers")
+    smoothed_class_id: int | None
+    agrees: bool = Field(description="the smoothed classifier answers what the network predicts without noise")
+    probability_at_least: float = Field(description="of that class under noise, with confidence 1 - alpha")
+    radius_l2: float | None = Field(
+        description="L2 size, pixels in [0, 1]: no change below it changes the smoothed classifier's answer; null where"
+        " it abstains"
+    )
+    radius_rms: float | None = Field(description="the same, RMS")
+    sigma: float = Field(description="standard deviation of the noise, pixels in [0, 1]")
+    draws: int = Field(description="noisy images that the probability was estimated with")
+    alpha: float = Field(description="the share of certificates that may be wrong")
+    says: str = Field(description="what is promised, and of what, in sentences")
+
+
 class Answer(BaseModel):
     """What every answer about an image begins with."""
 
@@ -193,21 +249,35 @@ class Answer(BaseModel):
     model: Model
     image: Image
     prediction: Prediction
+
+
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
     second_opinion: SecondOpinion | None = Field(
         description="of the model's plain twin; null where it has none here, or second_opinion was false"
     )
 
 
-class PredictionAnswer(Answer):
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class MarginAnswer(Answer):
+    """How much change the prediction of one image withstands: what was measured, and apart from it what is promised."""
+
+    margin: Margin
+    certificate: Certificate | None = Field(description="null unless it was asked for")
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
     explanations: list[Explanation]
+    margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
@@ -226,7 +296,19 @@ class ExplanationAnswer(Answer):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    second = _second_opinion(result.second_opinion)
+    return PredictionAnswer(**_common(result), second_opinion=second).model_dump(by_alias=True)
+
+
+def margin_answer(result: results.MarginResult) -> dict[str, Any]:
+    """A robustness margin as plain JSON values."""
+    certificate = None if result.certificate is None else Certificate.model_validate(asdict(result.certificate))
+    answer = MarginAnswer(**_common(result), margin=_margin(result.margin), certificate=certificate)
+    return answer.model_dump(by_alias=True)
+
+
+def _margin(margin: results.RobustnessMargin) -> Margin:
+    return Margin.model_validate(asdict(margin))
 
 
 def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
@@ -238,7 +320,9 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
         explanations=explanations,
+        margin=None if result.margin is None else _margin(result.margin),
         original=original,
         sheet=sheet,
         arrays=arrays,
@@ -247,7 +331,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
+def facts(result: _Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
     return {
         "id": result.id,
@@ -286,12 +370,11 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
-def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
     return {
         **facts(result),
         "prediction": prediction_field(result.prediction),
-        "second_opinion": _second_opinion(result.second_opinion),
         "timing_ms": timing_ms,
     }
 

@@ -45,6 +45,23 @@ def test_explain_writes_pictures_and_the_answer(aex: Aex, tmp_path: Path) -> Non
         assert float(np.sqrt((arrays["perturbation"] ** 2).mean())) == pytest.approx(0.05, rel=0.02)
 
 
+def test_margins_are_told_in_a_table_and_in_sentences(aex: Aex) -> None:
+    status, out, _ = aex("margins", CAT, "--certificate", "--sigma", "0.05", "--draws", "100")
+    assert status == 0
+    words = " ".join(out.split())
+    assert "flips the class" in words
+    assert "The smallest change found that flips the class has RMS" in words
+    assert "of the smoothed classifier" in words
+
+
+def test_margins_are_the_answers_own_json(aex: Aex) -> None:
+    status, out, _ = aex("margins", CAT, SHIP, "--json")
+    assert status == 0
+    cat, ship = (json.loads(line) for line in out.splitlines())
+    assert (Path(cat["file"]).name, cat["prediction"]["class"]) == ("cat-0.png", "cat")
+    assert cat["margin"]["flip"]["perturbation_rms"] < ship["margin"]["flip"]["perturbation_rms"]
+
+
 def test_a_sweep_is_written_as_pictures_of_each_size_and_of_them_all(aex: Aex, tmp_path: Path) -> None:
     status, _, _ = aex("explain", CAT, "--target", "dog", "--sweep", "0.02,0.05,0.1", "--out", tmp_path)
     assert status == 0

@@ -110,7 +110,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
             "against is a list; it must be the name or id of a class, or predicted or runner_up.",
         ),
         ({"quality": [True]}, "quality is not offered by this build; leave it out."),
-        ({"margin": ["true"]}, "margin is not offered by this build; leave it out."),
+        ({"margin": ["maybe"]}, "margin is 'maybe'; it must be true or false."),
         ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
         ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
         ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
@@ -129,7 +129,7 @@ def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options:
 
 
 def test_an_option_of_explanations_is_refused_for_a_prediction() -> None:
-    with pytest.raises(OptionError, match="rho is an option of explanations, not of predictions"):
+    with pytest.raises(OptionError, match="rho is an option of explanations, and not one here"):
         predict_options({"rho": ["0.1"]})
 
 
