@@ -67,7 +67,13 @@ def open_explainer(model: str | None, models: Path | None, device: str | None, *
         catalogue.quicken(catalogue.default, settings.make_step())
     engine = Engine(replace(settings.engine_limits(), places=1))
     try:
-        yield Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows)
+        yield Explainer(
+            catalogue,
+            engine,
+            decode_limits=settings.decode_limits(),
+            max_rows=settings.max_rows,
+            strip_phi=settings.strip_phi,
+        )
     finally:
         engine.close()
 

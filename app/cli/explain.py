@@ -27,7 +27,7 @@ from app.cli.explaining import Made, explaining_here, explaining_there
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
-from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
+from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
 from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT
 from app.web.values import sizes
@@ -48,7 +48,9 @@ def explain(
         typer.Option(help="Class to contrast each target with, by name or id, predicted or runner_up."),
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
-    method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    method: Annotated[
+        str, typer.Option(help="fast, paper for the paper's own loop, or counterfactual: the smallest flip.")
+    ] = "fast",
     methods: Annotated[
         str | None,
         typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),
@@ -68,6 +70,10 @@ def explain(
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
     second_opinion: SecondOpinion = True,
+    dicom: Annotated[
+        list[str] | None,
+        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+    ] = None,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -112,6 +118,7 @@ def explain(
             *ExplainOptions.include,
             *(OF_A_SWEEP if sweep is not None else ()),
             *(("arrays",) if arrays else ()),
+            *dict.fromkeys(dicom or ()),
         ),
         top_k=top_k,
         second_opinion=second_opinion,

@@ -26,12 +26,16 @@ from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
+from app.service.counterfactual import find_counterfactuals
+from app.service.dicom import DicomObjects
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.margins import certificate_of, margin_of
 from app.service.options import (
     ADVERSARIAL,
+    CAPTURE,
+    COUNTERFACTUAL,
     ORIGINAL,
     PICTURES,
     SHEET,
@@ -59,8 +63,6 @@ from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
 
-_LOOKS = 2  # at the end of the search, and at the picture that is sent
-
 
 @dataclass(frozen=True)
 class _Sent:
@@ -86,6 +88,7 @@ class Explainer:
         decode_limits: what an upload may cost.
         max_rows: targets of one request at the most, or targets times sizes.
         kept: keeps explanations for a while; None to keep nothing.
+        strip_phi: leave out of DICOM objects all that may tell who the patient is.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class Explainer:
         decode_limits: DecodeLimits,
         max_rows: int,
         kept: KeptResults | None = None,
+        strip_phi: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
         self._running = Running()
+        self._strip_phi = strip_phi
         self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
@@ -143,11 +148,11 @@ class Explainer:
             with clock.measure("margin", place):
                 prediction = prediction_of(checkpoint, logits_of(place, upload.fitted[None], token)[0], options.top_k)
                 class_id = prediction.best.class_id
-                margin = margin_of(place, upload.fitted, class_id, options, checkpoint, token)
+                margin = margin_of(place, upload, class_id, options, checkpoint, token)
             certificate = None
             if options.certificate:
                 with clock.measure("certificate", place):
-                    certificate = certificate_of(place, upload.fitted, class_id, options, checkpoint, token)
+                    certificate = certificate_of(place, upload, class_id, options, checkpoint, token)
         return MarginResult(
             id=new_id(),
             created=datetime.now(UTC),
@@ -204,6 +209,9 @@ class Explainer:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
+            objects = DicomObjects(
+                data, upload, explanation_id, started.model, options, limits=self._limits, strip_phi=self._strip_phi
+            )
             mailbox.tell(started)
             with clock.measure("explain", place):
                 chosen = choose(place, upload.fitted, classes, options, token)
@@ -214,7 +222,10 @@ class Explainer:
             follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
-                found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+                if options.method == COUNTERFACTUAL:
+                    found, at_others = find_counterfactuals(place, upload, chosen, options, token), []
+                else:
+                    found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
@@ -236,6 +247,9 @@ class Explainer:
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
                 explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
+                explanations = objects.added_to(
+                    explanations, found.explanation.perturbation, options.scale_or(scale), finishing
+                )
                 sheet = None
                 if SHEET in options.include:
                     sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
@@ -329,7 +343,11 @@ def _draw_all(
 ) -> _Sent:
     """One target after the other: of a large upload only one change is in memory at a time."""
     pictures, small, fitted = [], [], []
-    names = dict.fromkeys((*options.include, *(DRAWN_FROM if SHEET in options.include else ())))
+    drawn_from = (
+        *(DRAWN_FROM if SHEET in options.include else ()),
+        *(["heatmap"] if CAPTURE in options.include else ()),
+    )
+    names = dict.fromkeys((*options.include, *drawn_from))
     wanted = replace(options, include=tuple(names))
     for row, perturbation in enumerate(found.explanation.perturbation):
         token.check()
@@ -353,7 +371,7 @@ def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
 
 
 def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
-    """Without the pictures that were drawn for a sheet alone."""
+    """Without the pictures that were drawn for a sheet or a capture alone."""
     unasked = set(PICTURES) - set(options.include)
     return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
 
@@ -370,7 +388,7 @@ def _margin_beside(
     if not options.margin:
         return None
     try:
-        return margin_of(place, upload.fitted, class_id, MarginOptions(seed=options.seed), checkpoint, token)
+        return margin_of(place, upload, class_id, MarginOptions(seed=options.seed), checkpoint, token)
     except DeadlineExceeded:
         if options.partial:
             return None
@@ -407,6 +425,7 @@ def _judge(
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
     others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
+    directions, reached = chosen.directions(options), chosen.reached(logits_after)
     agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
     for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
@@ -416,27 +435,31 @@ def _judge(
             gain = margins[1] - margins[0]
         class_after = int(after[row].argmax())
         converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
+        direction = directions[row]
+        size_rms, moved = rho, gain > 0 if direction == "encourage" else gain < 0
+        if options.method == COUNTERFACTUAL:
+            size_rms, moved = float(found.explanation.perturbation_rms[row]), bool(reached[row])
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
             role=role,
             against=None if against is None else classes[against],
             against_id=against,
-            direction=options.direction,
+            direction=direction,
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),
             margin_before=None if margins is None else margins[0],
             margin_after=None if margins is None else margins[1],
-            rho=rho,
+            rho=size_rms,
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
             cut_short=found.cut_short[row],
             converged=converged,
-            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
+            goal_met=converged and moved,
             changed_class_to=None if class_after == class_before else classes[class_after],
-            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
+            methods={ADVERSARIAL: MethodCost(found.steps_made[row], found.looks), **others},
             agreement=agreements[row],
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],

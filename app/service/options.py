@@ -5,33 +5,38 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.adversarial.nearest import FLIP_EVALUATIONS
 from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
+from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
 Picture = Literal["heatmap", "perturbation", "explained"]
 SweepPicture = Literal["film_strip", "curve"]
-Method = Literal["fast", "paper"]
+Method = Literal["fast", "paper", "counterfactual"]
 
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 ORIGINAL, SHEET = "original", "sheet"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
+CAPTURE: ObjectKind = "secondary_capture"
+OBJECTS: tuple[ObjectKind, ...] = get_args(ObjectKind)
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
+COUNTERFACTUAL = "counterfactual"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
 MAX_RESTARTS = 20
 MAX_DRAWS = 100_000
 MAX_SIGMA = 10.0
 MAX_PARTS = 1_000_000
-DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
+DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS, "counterfactual": FLIP_EVALUATIONS}
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
@@ -122,7 +127,9 @@ class ExplainOptions(PredictOptions):
         against: a class, by name, id, `predicted` or `runner_up`, that each target is contrasted with: what is climbed
             is the margin between the two, in place of the target's cross entropy.
         direction: encourage (g_explain+) or discourage (g_explain-).
-        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps.
+        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps;
+            "counterfactual" is the smallest change that makes the picture read as the target, or as any other class
+            where the target is what it is read as.
         rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
         sweep: further sizes to explain each target at: how many, evenly up to twice rho, or the sizes, rising; or None.
         steps: gradient steps at the most; None for as many as the method needs.
@@ -164,6 +171,8 @@ class ExplainOptions(PredictOptions):
         _one_of("method", self.method, get_args(Method))
         if self.rho is not None and not 0 < self.rho <= 1:
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
+        if self.method == COUNTERFACTUAL:
+            self._require_free_size()
         _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
@@ -181,6 +190,17 @@ class ExplainOptions(PredictOptions):
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
 
+    def _require_free_size(self) -> None:
+        given = ("rho", self.rho), ("steps", self.steps), ("sweep", self.sweep), ("against", self.against)
+        for name, value in given:
+            if value is not None:
+                raise OptionError(f"{name} is given, but method counterfactual finds it by itself; leave {name} out.")
+        if self.direction == "discourage":
+            raise OptionError(
+                "direction is discourage, but method counterfactual leads away from the class that was predicted and"
+                " towards any other; leave direction out."
+            )
+
     @property
     def most_steps(self) -> int:
         """Gradient steps of each row at the most."""
@@ -197,6 +217,10 @@ class ExplainOptions(PredictOptions):
     def other_methods(self) -> tuple[str, ...]:
         """Beside the adversarial change, each once."""
         return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
+
+    def scale_or(self, default: float) -> float:
+        """Pixel level at the end of the colours of what has none of its own."""
+        return self.scale if isinstance(self.scale, float) else default
 
     def expected_gradients(self, rows: int, sizes: int) -> int:
         """About how many gradient evaluations each of `rows` rows costs, targets times sizes.

@@ -1,7 +1,7 @@
 """What an answer holds, before it becomes JSON, a multipart body, a zip or files in a folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.images.animation import AnimatedPicture
@@ -158,12 +158,14 @@ class TargetExplanation:
         role: "predicted", "runner_up", or "named" where the target is neither.
         against, against_id: the class that it was contrasted with, else None.
         margin_before, margin_after: logit of the target less that of the class it was contrasted with, else None.
-        rho: RMS asked for.
+        rho: RMS asked for; of a counterfactual, of the change found.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
         cut_short: the deadline ended the search; where it had not begun, the image is as it was.
-        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
-        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it);
+            of a counterfactual, that one was found.
+        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for; of
+            a counterfactual, that the explained picture is one.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
@@ -171,6 +173,7 @@ class TargetExplanation:
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
+        objects: DICOM files by kind, secondary_capture and parametric_map: those asked for.
     """
 
     target: str
@@ -198,6 +201,7 @@ class TargetExplanation:
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
+    objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

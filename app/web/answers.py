@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
-from app.service.options import PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
+from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
 from app.service.results import ExplainResult, MarginResult, PredictResult, Record
-from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, picture_name
-from app.web.media_types import EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
+from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, object_name, picture_name
+from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
 from app.web.schemas import explanation_answer, margin_answer, prediction_answer
 
@@ -32,10 +32,14 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
     """Refuse, before any work is done, what could not be sent.
 
     Raises:
-        OptionError: a picture is to be sent and none was asked for.
+        OptionError: a picture or DICOM object is to be sent and none was asked for.
     """
     if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES, SHEET}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
+    if media_type == DICOM and not set(options.include) & set(OBJECTS):
+        raise OptionError(
+            f"include names no DICOM object, but application/dicom was asked for; add {' or '.join(OBJECTS)}."
+        )
 
 
 def explanation_response(record: Record, media_type: str, reporter: Reporter) -> Response:
@@ -117,6 +121,16 @@ def _as_picture(result: ExplainResult) -> Response:
     return Response(drawn.png, headers=headers, media_type=PNG)
 
 
+def _as_object(result: ExplainResult) -> Response:
+    """The first target's first DICOM object."""
+    first = result.explanations[0]
+    if not first.objects:
+        raise UnknownPicture("This explanation has no DICOM object; ask for one by include when you send the image.")
+    kind, content = next(iter(first.objects.items()))
+    headers = {"Content-Disposition": f'attachment; filename="{object_name(first, kind)}"', "AEX-Id": result.id}
+    return Response(content, headers=headers, media_type=DICOM)
+
+
 def _as_form(result: ExplainResult) -> Response:
     body, content_type = write_parts(_files(result))
     return Response(body, headers={"Content-Type": content_type})
@@ -134,6 +148,7 @@ def _as_zip(result: ExplainResult) -> Response:
 RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
     JSON: _as_json,
     PNG: _as_picture,
+    DICOM: _as_object,
     FORM: _as_form,
     ZIP: _as_zip,
 }

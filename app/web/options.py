@@ -200,7 +200,9 @@ EXPLAIN = (
         "method",
         get_args(Method),
         ExplainOptions.method,
-        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps",
+        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps;"
+        " counterfactual is the smallest change that makes the picture read as the target, or as any other class where"
+        " the target is what it is read as: it takes no rho, steps, sweep, against or direction",
     ),
     Option(
         "rho",

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
-from app.web.media_types import PNG, WEBP
+from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, object_name, picture_name, sweep_picture_name
+from app.web.media_types import DICOM, PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
 
@@ -152,6 +152,14 @@ class SweepPoint(BaseModel):
     )
 
 
+class DicomObject(BaseModel):
+    """A DICOM file for the study of the image that was explained."""
+
+    media_type: str
+    data: str | None = Field(description="base64; null where the object is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -160,19 +168,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
@@ -183,6 +196,7 @@ class Explanation(BaseModel):
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
     )
+    objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
@@ -391,6 +405,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
+        objects={
+            kind: DicomObject(
+                media_type=DICOM,
+                data=in_base64(content) if embed else None,
+                file=None if embed else object_name(one, kind),
+            )
+            for kind, content in one.objects.items()
+        },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
     )
@@ -398,7 +420,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

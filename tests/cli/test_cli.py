@@ -228,3 +228,13 @@ def test_a_part_that_cannot_be_says_what_would_be_right(aex: Aex, words: tuple[s
     status, _, err = aex("predict", CAT, *words)
     assert status == 1
     assert sentence in err
+
+
+def test_dicom_objects_are_written_where_they_are_asked_for(aex: Aex, tmp_path: Path) -> None:
+    scan = tmp_path / "scan"
+    scan.write_bytes(dicom_file("CT_small.dcm"))
+    words = ("--dicom", "secondary_capture", "--dicom", "parametric_map", "--target", "dog", "--steps", "1")
+    status, _, err = aex("explain", scan, *words, "--out", tmp_path / "out")
+    assert status == 0, err
+    written = {path.name for path in (tmp_path / "out").glob("*.dcm")}
+    assert written == {"secondary_capture-5-dog.dcm", "parametric_map-5-dog.dcm"}
