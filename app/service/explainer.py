@@ -57,6 +57,7 @@ from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
+from app.service.verdict import reasons_for, verdict_of
 
 _LOOKS = 2  # at the end of the search, and at the picture that is sent
 
@@ -215,6 +216,7 @@ class Explainer:
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("explain", place):
                 score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
+            known, calibration = in_distribution_of(checkpoint, score), checkpoint.description.calibration
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, finishing)]
@@ -240,8 +242,11 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
-            in_distribution=in_distribution_of(checkpoint, score),
-            explanations=tuple(_as_asked(one, options) for one in explanations),
+            in_distribution=known,
+            explanations=tuple(
+                replace(_as_asked(one, options), verdict=verdict_of(reasons_for(one, known, calibration)))
+                for one in explanations
+            ),
             timing_ms=clock.timing_ms,
             original=original,
             sheet=sheet,

@@ -106,6 +106,32 @@ class InDistribution:
     sentence: str
 
 
+Level = Literal["high", "low", "abstain"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that was measured, and how far an explanation is to be relied on by it alone.
+
+    Attributes:
+        about: what was measured: search, image, gain, or what else there is to know of an explanation.
+        level: abstain says not to read anything from it.
+        sentence: what was found.
+    """
+
+    about: str
+    level: Level
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far an explanation is to be relied on: the weakest level of its reasons, which stand weakest first."""
+
+    level: Level
+    reasons: tuple[Reason, ...]
+
+
 @dataclass(frozen=True)
 class ChosenTarget:
     """A class that is explained; `role` as in `TargetExplanation`."""
@@ -182,6 +208,7 @@ class TargetExplanation:
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
+        verdict: how far it is to be relied on; None at the further sizes of a sweep.
     """
 
     target: str
@@ -209,6 +236,7 @@ class TargetExplanation:
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
