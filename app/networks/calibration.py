@@ -1,7 +1,6 @@
 """What was found out on held-out images about a model, for the service to judge by: a part of model.json."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from app.networks.fields import Fields
 
@@ -45,8 +44,8 @@ class GainCalibration:
     discourage_predicted: float
     discourage_other: float
 
-    def least_usual(self, direction: Literal["encourage", "discourage"], *, predicted: bool) -> float:
-        """The one for an explanation in this direction."""
+    def least_usual(self, direction: str, *, predicted: bool) -> float:
+        """The one for an explanation in this direction, encourage or discourage."""
         if direction == "encourage":
             return self.encourage_predicted if predicted else self.encourage_other
         return self.discourage_predicted if predicted else self.discourage_other

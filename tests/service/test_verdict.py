@@ -1,6 +1,7 @@
 """How far an explanation is to be relied on: each thing measured, alone and beside the others."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,9 @@ EXPLANATION = TargetExplanation(
 
 
 def judged(
-    known: InDistribution | None = INSIDE, calibration: Calibration | None = CALIBRATION, **changes: object
+    known: InDistribution | None = INSIDE, calibration: Calibration | None = CALIBRATION, **changes: Any
 ) -> Verdict:
-    one = replace(EXPLANATION, **changes)  # type: ignore[arg-type]  # whatever is to be tried
-    return verdict_of(reasons_for(one, known, calibration))
+    return verdict_of(reasons_for(replace(EXPLANATION, **changes), known, calibration))
 
 
 def test_it_is_high_where_all_that_was_measured_speaks_for_it() -> None:
@@ -43,7 +43,7 @@ def test_it_is_high_where_all_that_was_measured_speaks_for_it() -> None:
         ({"goal_met": False}, "did not move what it was meant to move"),
     ],
 )
-def test_it_abstains_where_the_search_failed(changes: dict[str, object], sentence: str) -> None:
+def test_it_abstains_where_the_search_failed(changes: dict[str, Any], sentence: str) -> None:
     verdict = judged(**changes)
     assert verdict.level == "abstain"
     assert sentence in verdict.reasons[0].sentence
@@ -75,7 +75,7 @@ def test_a_gain_is_compared_with_what_is_usual_of_its_kind(
 
 
 @pytest.mark.parametrize("changes", [{"rho": 0.05}, {"against": "cat"}])
-def test_a_gain_that_is_not_comparable_is_not_compared(changes: dict[str, object]) -> None:
+def test_a_gain_that_is_not_comparable_is_not_compared(changes: dict[str, Any]) -> None:
     verdict = judged(**changes, probability_after=0.21)
     assert (verdict.level, [reason.about for reason in verdict.reasons]) == ("high", ["search", "image"])
 
