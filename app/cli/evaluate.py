@@ -139,7 +139,7 @@ def evaluate(
     measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)} if parts else {}
     command = typed_command()
     scores = scores_of(measured[ours.name].measures, command) if measured else {"runs": [{"command": command}]}
-    calibrated = calibrate(ours, description, read, others_of or (), seed) if calibrating else None
+    calibrated = calibrate(ours, description, read, others_of or (), images, seed) if calibrating else None
     if calibrated is not None:
         scores |= calibrated.scores
     if others:
