@@ -83,7 +83,9 @@ def _put_together(
 ) -> Parts:
     limits = settings.decode_limits()
     return Parts(
-        explainer=Explainer(catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept),
+        explainer=Explainer(
+            catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
+        ),
         reporter=Reporter(decode_limits=limits, notice=settings.report_notice),
         catalogue=catalogue,
         workers=Workers(settings.places),

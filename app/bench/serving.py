@@ -26,8 +26,8 @@ def measure_http(subject: Subject, plan: Plan, tell: Tell) -> Findings:
     asked for exactly what the server asks it for; it decodes nothing and draws no pictures.
     """
     with ExitStack() as stack:
-        shared = stack.enter_context(started_server(subject, "shared", AEX_PLACES=str(CLIENTS)))
-        alone = stack.enter_context(started_server(subject, "alone", AEX_PLACES=str(CLIENTS), AEX_MAX_STEP_ROWS="1"))
+        shared = stack.enter_context(started_server(subject, "shared"))
+        alone = stack.enter_context(started_server(subject, "alone", AEX_MAX_STEP_ROWS="1"))
         return compare_servers(subject, shared, alone, plan, tell)
 
 
@@ -68,12 +68,11 @@ def _explaining(subject: Subject, client: Client) -> Work:
 def _feeding(subject: Subject) -> Work:
     """What `Explainer.explain` asks the engine for."""
     options, token = ExplainOptions(), WorkToken()
+    rows = len(options.targets)
 
     def feed(number: int) -> object:
         image = subject.pictures[number % len(subject.pictures)]
-        with subject.engine.place(
-            subject.model, rows=len(options.targets), steps=options.expected_gradients(1)
-        ) as place:
+        with subject.engine.place(subject.model, rows=rows, steps=options.expected_gradients(rows, 1)) as place:
             chosen = choose(place, image, subject.classes, options, token)
             (found,) = explain_targets(place, image, chosen, options, (subject.rho,), token)
             return logits_of(place, (image + found.explanation.perturbation).clamp(0, 1), token)

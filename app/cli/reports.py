@@ -1,11 +1,10 @@
-"""Reports of `aex explain`."""
+"""Files for the reports of `aex explain`."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.cli.explaining import ReportKind
 from app.errors import OptionError
-from app.reports.reporter import Reporter
-from app.service.results import Record
 
 SUFFIXES = (".html", ".pdf")
 
@@ -20,7 +19,6 @@ def check_reports(files: Sequence[Path]) -> Sequence[Path]:
     return files
 
 
-def write_report(file: Path, reporter: Reporter, record: Record, image_name: str) -> None:
-    """The report of an explanation, as the file's name asks for."""
-    write = reporter.pdf if file.suffix.lower() == ".pdf" else reporter.html
-    file.write_bytes(write(record, image_name))
+def kind_of(file: Path) -> ReportKind:
+    """What a report of this name is."""
+    return "pdf" if file.suffix.lower() == ".pdf" else "html"

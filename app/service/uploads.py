@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,6 +26,12 @@ class Upload:
         """What another network is shown of it, (channels, h, w)."""
         how = _fitting_to(self.decoded, wanted)
         return self.fitted if how == self.fitting else how.to_network(self.floats)
+
+    def changeable(self) -> Tensor:
+        """Float (h, w), 1 where the network's input shows the image and 0 on a letterbox's bars."""
+        mask = torch.zeros(self.fitted.shape[1:])
+        mask[self.fitting.content.rows, self.fitting.content.columns] = 1
+        return mask
 
 
 def read_upload(data: bytes, limits: DecodeLimits, wanted: InputDescription, selection: Selection) -> Upload:

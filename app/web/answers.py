@@ -10,12 +10,21 @@ from starlette.responses import Response
 
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
-from app.service.options import PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
-from app.service.results import AuditResult, ExplainResult, PredictResult, Record
-from app.web.file_names import AUDIT_RESULT, RESULT, SHEET_FILE, NamedFile, audit_files_of, files_of, picture_name
-from app.web.media_types import EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
+from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
+from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
+from app.web.file_names import (
+    AUDIT_RESULT,
+    RESULT,
+    SHEET_FILE,
+    NamedFile,
+    audit_files_of,
+    files_of,
+    object_name,
+    picture_name,
+)
+from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
-from app.web.schemas import audit_answer, explanation_answer, prediction_answer
+from app.web.schemas import audit_answer, explanation_answer, margin_answer, prediction_answer
 
 
 def prediction_response(result: PredictResult) -> Response:
@@ -23,14 +32,23 @@ def prediction_response(result: PredictResult) -> Response:
     return Response(_json(prediction_answer(result)), media_type=JSON)
 
 
+def margin_response(result: MarginResult) -> Response:
+    """The robustness margin as JSON."""
+    return Response(_json(margin_answer(result)), media_type=JSON)
+
+
 def require_sendable(options: ExplainOptions, media_type: str) -> None:
     """Refuse, before any work is done, what could not be sent.
 
     Raises:
-        OptionError: a picture is to be sent and none was asked for.
+        OptionError: a picture or DICOM object is to be sent and none was asked for.
     """
     if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES, SHEET}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
+    if media_type == DICOM and not set(options.include) & set(OBJECTS):
+        raise OptionError(
+            f"include names no DICOM object, but application/dicom was asked for; add {' or '.join(OBJECTS)}."
+        )
 
 
 def explanation_response(record: Record, media_type: str, reporter: Reporter) -> Response:
@@ -91,6 +109,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
     }
+    if result.second_opinion is not None:
+        headers["AEX-Second-Opinion"] = quote(result.second_opinion.prediction.best.name)
     first = result.explanations[0]
     if not first.pictures and result.sheet is not None:
         headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}
@@ -108,6 +128,16 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Cut-Short": str(first.cut_short).lower(),
     }
     return Response(drawn.png, headers=headers, media_type=PNG)
+
+
+def _as_object(result: ExplainResult) -> Response:
+    """The first target's first DICOM object."""
+    first = result.explanations[0]
+    if not first.objects:
+        raise UnknownPicture("This explanation has no DICOM object; ask for one by include when you send the image.")
+    kind, content = next(iter(first.objects.items()))
+    headers = {"Content-Disposition": f'attachment; filename="{object_name(first, kind)}"', "AEX-Id": result.id}
+    return Response(content, headers=headers, media_type=DICOM)
 
 
 def _as_form(result: ExplainResult) -> Response:
@@ -134,6 +164,7 @@ def _zip(files: Iterable[NamedFile], name: str) -> Response:
 RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
     JSON: _as_json,
     PNG: _as_picture,
+    DICOM: _as_object,
     FORM: _as_form,
     ZIP: _as_zip,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.service.results import AuditResult, ExplainResult, ExplanationAudit, ModelAudit, TargetExplanation
-from app.web.media_types import BYTES, PNG, WEBP
+from app.web.media_types import BYTES, DICOM, PNG, WEBP
 
 RESULT = "explanation.json"
 AUDIT_RESULT = "audit.json"
@@ -25,13 +25,15 @@ class NamedFile:
 
 
 def files_of(result: ExplainResult) -> Iterator[NamedFile]:
-    """Everything that the JSON names when it is not within: pictures, films, the upload, the sheet, and arrays."""
+    """Everything that the JSON names when it is not within: pictures, films, objects, the upload, the sheet, arrays."""
     for one in result.explanations:
         for name, drawn in one.pictures.items():
             yield NamedFile(picture_name(one, name), PNG, drawn.png)
         for number, point in enumerate(one.sweep):
             for name, drawn in point.pictures.items():
                 yield NamedFile(sweep_picture_name(one, name, number), PNG, drawn.png)
+        for kind, content in one.objects.items():
+            yield NamedFile(object_name(one, kind), DICOM, content)
         if one.animation is not None:
             yield NamedFile(animation_name(one), WEBP, one.animation.webp)
     if result.original is not None:
@@ -69,6 +71,11 @@ def picture_name(explanation: TargetExplanation, picture: str) -> str:
 def sweep_picture_name(explanation: TargetExplanation, picture: str, number: int) -> str:
     """Such as explained-5-dog-03.png, for the sweep's size of that number."""
     return f"{_stem(explanation, picture)}-{number:02}.png"
+
+
+def object_name(explanation: TargetExplanation, kind: str) -> str:
+    """Such as secondary_capture-5-dog.dcm."""
+    return f"{_stem(explanation, kind)}.dcm"
 
 
 def animation_name(explanation: TargetExplanation) -> str:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -17,11 +17,15 @@ from app.web.file_names import (
     animation_name,
     attacked_name,
     audit_picture_name,
+    object_name,
     picture_name,
     sweep_picture_name,
 )
-from app.web.media_types import PNG, WEBP
+from app.web.media_types import DICOM, PNG, WEBP
 
+_Result = results.PredictResult | results.ExplainResult | results.MarginResult
+
+_IN_DISTRIBUTION = "whether the image is of the kind that the model was made for; null where it cannot tell"
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -88,6 +92,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -150,6 +162,14 @@ class SweepPoint(BaseModel):
     )
 
 
+class DicomObject(BaseModel):
+    """A DICOM file for the study of the image that was explained."""
+
+    media_type: str
+    data: str | None = Field(description="base64; null where the object is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -158,19 +178,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
@@ -181,8 +206,76 @@ class Explanation(BaseModel):
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
     )
+    objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
+
+
+class InDistribution(BaseModel):
+    """Whether the image is the model's business."""
+
+    score: float = Field(
+        description="how far the image lies from those that the model was made from, in units of what is usual: the"
+        " larger of two distances (Mahalanobis), of the network's features and of plain statistics of the picture"
+    )
+    threshold: float = Field(description="above it an image is outside; 95 in 100 held-out images lie under it")
+    percentile: float = Field(description="how many in 100 held-out images of the model's kind lie nearer, 0 to 100")
+    verdict: Literal["inside", "outside"]
+    sentence: str = Field(description="the verdict in words")
+
+
+class SmallestChange(BaseModel):
+    """The smallest change found that takes the answer away; measured on the network's input, pixels in [0, 1]."""
+
+    found: bool = Field(description="whether any change tried did; where none did, most of the rest is null")
+    perturbation_rms: float | None = Field(description="its RMS size")
+    perturbation_l2: float | None = Field(description="its L2 size")
+    probability_after: float | None = Field(description="of the class that was predicted, with the change")
+    changed_class_to: str | None = Field(description="what is read then; null where it is the same class still")
+    changed_class_id: int | None
+    largest_rms_tried: float = Field(
+        description="RMS size of the largest change tried; not flipped up to it if not found"
+    )
+    largest_l2_tried: float = Field(description="the same, L2")
+    percentile: float | None = Field(
+        description="0 to 100: the share of the model's test images for which a smaller change is enough; null where"
+        " the model's measures do not say"
+    )
+
+
+class Margin(BaseModel):
+    """How much change the prediction withstands, as far as attacks tell: an upper bound, and no promise."""
+
+    flip: SmallestChange = Field(description="the smallest change found that changes the class")
+    chance: SmallestChange = Field(
+        description='that brings the class to chance_probability or below ("better than random")'
+    )
+    chance_probability: float = Field(description="1 / number of classes")
+    test_images: int | None = Field(
+        description="that the percentiles are among; null where the model has none measured"
+    )
+    restarts: int = Field(description="further searches that were made, from random changes")
+    gradient_evaluations: int = Field(description="passes forward and back that the search took")
+    says: str = Field(description="the flip, in sentences")
+
+
+class Certificate(BaseModel):
+    """What randomized smoothing promises: of the smoothed classifier, not of the network that made the prediction."""
+
+    abstains: bool = Field(description="no radius can be promised")
+    smoothed_class: str | None = Field(description="what the smoothed classifier answers")
+    smoothed_class_id: int | None
+    agrees: bool = Field(description="the smoothed classifier answers what the network predicts without noise")
+    probability_at_least: float = Field(description="of that class under noise, with confidence 1 - alpha")
+    radius_l2: float | None = Field(
+        description="L2 size, pixels in [0, 1]: no change below it changes the smoothed classifier's answer; null where"
+        " it abstains"
+    )
+    radius_rms: float | None = Field(description="the same, RMS")
+    sigma: float = Field(description="standard deviation of the noise, pixels in [0, 1]")
+    draws: int = Field(description="noisy images that the probability was estimated with")
+    alpha: float = Field(description="the share of certificates that may be wrong")
+    says: str = Field(description="what is promised, and of what, in sentences")
 
 
 class Answer(BaseModel):
@@ -195,16 +288,35 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class MarginAnswer(Answer):
+    """How much change the prediction of one image withstands: what was measured, and apart from it what is promised."""
+
+    margin: Margin
+    certificate: Certificate | None = Field(description="null unless it was asked for")
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     explanations: list[Explanation]
+    margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
@@ -272,7 +384,23 @@ class AuditAnswer(BaseModel):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    answer = PredictionAnswer(
+        **_common(result),
+        in_distribution=_in_distribution(result.in_distribution),
+        second_opinion=_second_opinion(result.second_opinion),
+    )
+    return answer.model_dump(by_alias=True)
+
+
+def margin_answer(result: results.MarginResult) -> dict[str, Any]:
+    """A robustness margin as plain JSON values."""
+    certificate = None if result.certificate is None else Certificate.model_validate(asdict(result.certificate))
+    answer = MarginAnswer(**_common(result), margin=_margin(result.margin), certificate=certificate)
+    return answer.model_dump(by_alias=True)
+
+
+def _margin(margin: results.RobustnessMargin) -> Margin:
+    return Margin.model_validate(asdict(margin))
 
 
 def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
@@ -284,7 +412,10 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
+        in_distribution=_in_distribution(result.in_distribution),
         explanations=explanations,
+        margin=None if result.margin is None else _margin(result.margin),
         original=original,
         sheet=sheet,
         arrays=arrays,
@@ -300,7 +431,7 @@ def audit_answer(result: results.AuditResult, *, embed: bool = True) -> dict[str
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: results.PredictResult | results.ExplainResult | results.AuditResult | Started) -> Mapping[str, Any]:
+def facts(result: _Result | results.AuditResult | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
     return {
         "id": result.id,
@@ -313,6 +444,13 @@ def facts(result: results.PredictResult | results.ExplainResult | results.AuditR
 def _model(model: results.ModelFacts) -> Model:
     size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
     return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -332,7 +470,11 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
-def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+    return None if known is None else InDistribution.model_validate(asdict(known))
+
+
+def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = _rounded(result.timing_ms)
     return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
 
@@ -367,6 +509,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
+        objects={
+            kind: DicomObject(
+                media_type=DICOM,
+                data=in_base64(content) if embed else None,
+                file=None if embed else object_name(one, kind),
+            )
+            for kind, content in one.objects.items()
+        },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
     )
@@ -374,7 +524,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

@@ -7,6 +7,7 @@ image and its frame. Stripped ones carry pixels, and UIDs that lead nowhere.
 import io
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.errors import DamagedImage, NoSuchPart
 from app.images.apart.dicom import described, parse_dicom
 from app.images.apart.dicom_frames import of_frame
 from app.images.apart.object_facts import ObjectFacts
+from app.images.apart.series import file_of_frame
 
 MANUFACTURER = "Adversarial explanations"
 SERIES_NUMBERS = {"secondary_capture": 9901, "parametric_map": 9902}
@@ -72,7 +74,8 @@ def check_object(upload: bytes, _: NDArray[Any], facts: ObjectFacts) -> bytes:
 
 
 def _image(upload: bytes, facts: ObjectFacts) -> "_ImageOfStudy":
-    image = _ImageOfStudy(parse_dicom(upload), facts)
+    upload, frame = file_of_frame(upload, facts.frame)
+    image = _ImageOfStudy(parse_dicom(upload), replace(facts, frame=frame))
     if facts.kind == "parametric_map" and "FrameOfReferenceUID" not in image.header:
         raise NoSuchPart(
             "A parametric_map lies in the patient's frame of reference, and the DICOM file does not say where it lies:"
