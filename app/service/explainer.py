@@ -365,7 +365,7 @@ class Explainer:
     def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
         """The further model that an audit is of, if any."""
         if options.beside is None:
-            twin = self._catalogue.twin(served.checkpoint.name)
+            twin = self._twin(options)
             return [] if twin is None else [twin]
         if options.beside == served.checkpoint.name:
             raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
