@@ -75,7 +75,7 @@ export function readingIn(prediction, second) {
   const read = `Read as ${readAs(prediction)}.`;
   if (!second) return read;
   if (second.agrees) return `${read} Its plain twin agrees.`;
-  return `${read} Its plain twin, which is right a little more often, reads ${readAs(second.prediction)}: look twice.`;
+  return `${read} Its plain twin reads ${readAs(second.prediction)}: look twice.`;
 }
 
 /** What went wrong with one image and what to do: `retry` says whether the same may go well another time. */
