@@ -86,7 +86,7 @@ def _put_together(
         explainer=Explainer(
             catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
         ),
-        reporter=Reporter(decode_limits=limits, notice=settings.report_notice),
+        reporter=Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi),
         catalogue=catalogue,
         workers=Workers(settings.places),
         metrics=metrics,

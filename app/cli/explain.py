@@ -78,7 +78,8 @@ def explain(
     frame: FrameNumber = None,
     window: LevelWindow = None,
     report: Annotated[
-        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
+        list[Path] | None,
+        typer.Option("--report", help="File for a report, .html, .pdf, or .dcm of a DICOM image; may be given again."),
     ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,

@@ -91,7 +91,7 @@ class AsyncClient:
         """One that the server keeps."""
         return explanation_of(response_json(await self._answer(ask_for(explanation_id))))
 
-    async def report(self, explanation_id: str, kind: Literal["html", "pdf"] = "pdf") -> bytes:
+    async def report(self, explanation_id: str, kind: Literal["html", "pdf", "dcm"] = "pdf") -> bytes:
         """The report of one that the server keeps, as a file."""
         return (await self._answer(ask_for(explanation_id, what=f"/{REPORTS[kind]}"))).content
 

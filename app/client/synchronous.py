@@ -100,7 +100,7 @@ class Client:
         """One that the server keeps."""
         return explanation_of(response_json(self._answer(ask_for(explanation_id))))
 
-    def report(self, explanation_id: str, kind: Literal["html", "pdf"] = "pdf") -> bytes:
+    def report(self, explanation_id: str, kind: Literal["html", "pdf", "dcm"] = "pdf") -> bytes:
         """The report of one that the server keeps, as a file."""
         return self._answer(ask_for(explanation_id, what=f"/{REPORTS[kind]}")).content
 

@@ -17,10 +17,11 @@ from app.images.apart.object_facts import ObjectFacts, ObjectKind
 from app.images.apart.process import check_writable, write_apart
 from app.images.decode import DecodeLimits
 from app.service.options import OBJECTS, ExplainOptions
-from app.service.results import ModelFacts, TargetExplanation
+from app.service.results import ModelFacts, Record, TargetExplanation
 from app.service.uploads import Upload
 
 WEIGHTS_DIGITS = 12  # of their hash, to tell them apart by
+_SECRET = secrets.token_hex()  # so that nobody can find out which study stripped objects come from by trying
 
 
 class DicomObjects:
@@ -54,18 +55,7 @@ class DicomObjects:
         self._upload = upload
         self._seconds = limits.max_seconds
         self._kinds: list[ObjectKind] = [kind for kind in OBJECTS if kind in options.include]
-        self._facts = ObjectFacts(
-            kind="secondary_capture",
-            frame=upload.decoded.selected.frame or 1,
-            key=secrets.token_hex() if strip_phi else explanation_id,
-            number=1,
-            title=f"Adversarial explanation by {model.name}",
-            description="",
-            model=model.name,
-            weights=model.weights_sha256[:WEIGHTS_DIGITS],
-            scale=1.0,
-            stripped=strip_phi,
-        )
+        self._facts = _facts(explanation_id, model, upload.decoded.selected.frame or 1, strip_phi=strip_phi)
         for kind in self._kinds:
             if upload.decoded.format != "DICOM":
                 raise NoSuchPart(f"{kind} is made of DICOM images, and the file is a {upload.decoded.format}.")
@@ -104,6 +94,37 @@ class DicomObjects:
         """The mean change over channels in the image's own pixels, as it was found; 0 where nothing was seen."""
         carried: NDArray[np.float32] = self._upload.fitting.to_image(perturbation).mean(axis=2)
         return np.nan_to_num(carried, nan=0.0)
+
+
+def report_object(record: Record, report: bytes, *, limits: DecodeLimits, strip_phi: bool) -> bytes:
+    """The PDF of a report as a DICOM object.
+
+    Raises:
+        ImageError: what was explained is no DICOM image, or lacks what an object is made of.
+    """
+    result = record.result
+    if result.image.format != "DICOM":
+        raise NoSuchPart(f"A report in DICOM is made of DICOM images, and the file is a {result.image.format}.")
+    facts = replace(
+        _facts(result.id, result.model, result.image.frame or 1, strip_phi=strip_phi), kind="encapsulated_pdf"
+    )
+    content = np.frombuffer(report, dtype=np.uint8)
+    return write_apart(record.upload, content, facts, max_seconds=limits.max_seconds)
+
+
+def _facts(explanation_id: str, model: ModelFacts, frame: int, *, strip_phi: bool) -> ObjectFacts:
+    return ObjectFacts(
+        kind="secondary_capture",
+        frame=frame,
+        key=f"{_SECRET} {explanation_id}" if strip_phi else explanation_id,
+        number=1,
+        title=f"Adversarial explanation by {model.name}",
+        description="",
+        model=model.name,
+        weights=model.weights_sha256[:WEIGHTS_DIGITS],
+        scale=1.0,
+        stripped=strip_phi,
+    )
 
 
 def _picture(one: TargetExplanation) -> NDArray[Any]:

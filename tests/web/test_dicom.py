@@ -135,6 +135,21 @@ def test_what_no_object_can_be_made_of_is_said(
     assert sentence in answer.json()["detail"]
 
 
+def test_the_report_of_a_dicom_image_is_filed_in_its_study(client: httpx.Client) -> None:
+    kept = client.post(EXPLAIN, files={"image": CT}, data={"steps": "1"}).json()["id"]
+    answer = client.get(f"{EXPLAIN}/{kept}/report.dcm").raise_for_status()
+    made = read(answer.content)
+    assert answer.headers["content-type"] == "application/dicom"
+    assert made.StudyInstanceUID == read(CT).StudyInstanceUID
+    assert made.EncapsulatedDocument.startswith(b"%PDF-")
+
+
+def test_the_report_of_a_photograph_is_not(client: httpx.Client) -> None:
+    kept = client.post(EXPLAIN, files={"image": picture()}, data={"steps": "1"}).json()["id"]
+    answer = client.get(f"{EXPLAIN}/{kept}/report.dcm")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/no-such-part")
+
+
 def test_an_explanation_without_an_object_says_so(client: httpx.Client) -> None:
     kept = client.post(EXPLAIN, files={"image": CT}, data={"steps": "1"}).json()["id"]
     answer = client.get(f"{EXPLAIN}/{kept}", headers={"Accept": "application/dicom"})
