@@ -506,7 +506,7 @@ def _judge(
             role=role,
             against=None if against is None else classes[against],
             against_id=against,
-            direction=direction,
+            direction=directions[row],
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),
