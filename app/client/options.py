@@ -16,6 +16,7 @@ class PredictOptions(TypedDict, total=False):
     page: int
     frame: int
     window: tuple[float, float]
+    second_opinion: bool
 
 
 class ExplainOptions(PredictOptions, total=False):
