@@ -22,6 +22,7 @@
     ├── DataError                 training or test data is at fault
     ├── NotFinite                 a network gave NaN or infinity
     ├── NotWritten                a disk is full or cannot be written; what stood there stays
+    ├── RemoteError               a running server that was asked cannot be reached, or refuses
     ├── StepUnavailable           a back end cannot compute this network's gradient, or not here
     ├── EngineFull                every place is taken; come again in `retry_after_seconds`
     ├── DeadlineExceeded          the time asked for is over
@@ -121,6 +122,10 @@ class NotFinite(AexError):
 
 class NotWritten(AexError):
     """A file cannot be written; what stood in its place still does."""
+
+
+class RemoteError(AexError):
+    """A running server that was asked in place of a model cannot be reached, or refuses."""
 
 
 class StepUnavailable(AexError):

@@ -18,7 +18,7 @@ from app.adversarial.attacks.objectives import likeliest_others
 from app.adversarial.batched import Batched
 from app.adversarial.boundary import Paths, Surface, step
 from app.adversarial.drives import cross_entropy, margin
-from app.adversarial.explain import explain, fast_rows, probability_of
+from app.adversarial.explain import FAST_STEPS, explain, fast_rows, probability_of
 from app.adversarial.loop import Network
 from app.adversarial.minimal import minimal_attack
 from app.adversarial.sizes import l2, l2_per_rms, per_row, rms
@@ -27,9 +27,15 @@ from app.adversarial.stop_rules import StopRule, while_better_than_random, while
 RIVALS = 9  # other classes that are looked at, likeliest first; all of CIFAR-10's
 KEPT_RIVALS = 5
 ROUNDS = ((7, 6), (3, 8), (2, 16))  # (paths of an image that go on, steps of each), one round after the other
+STARTS = 2  # from a minimal attack by either drive
 START_STEPS = 20  # of the minimal attacks from whose ends walks set out
 START_RMS = 0.05  # of the explanation from which the walk to a named class sets out
 RESTART_RMS = 0.02  # of the random changes from which further searches set out
+
+FLIP_EVALUATIONS = RIVALS + STARTS * START_STEPS + sum(paths * steps for paths, steps in ROUNDS)
+CHANCE_EVALUATIONS = STARTS * START_STEPS + sum(min(1 + STARTS, paths) * steps for paths, steps in ROUNDS)
+CLASS_EVALUATIONS = FAST_STEPS + sum(min(2, paths) * steps for paths, steps in ROUNDS)
+"""Gradient evaluations of each image at the most, without restarts."""
 
 FIRST_BEYOND, LAST_BEYOND = 0.02, 0.0005  # of a change's size, how far a step aims beyond the surface
 

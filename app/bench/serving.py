@@ -68,12 +68,11 @@ def _explaining(subject: Subject, client: Client) -> Work:
 def _feeding(subject: Subject) -> Work:
     """What `Explainer.explain` asks the engine for."""
     options, token = ExplainOptions(), WorkToken()
+    rows = len(options.targets)
 
     def feed(number: int) -> object:
         image = subject.pictures[number % len(subject.pictures)]
-        with subject.engine.place(
-            subject.model, rows=len(options.targets), steps=options.expected_gradients(1)
-        ) as place:
+        with subject.engine.place(subject.model, rows=rows, steps=options.expected_gradients(rows, 1)) as place:
             chosen = choose(place, image, subject.classes, options, token)
             (found,) = explain_targets(place, image, chosen, options, (subject.rho,), token)
             return logits_of(place, (image + found.explanation.perturbation).clamp(0, 1), token)

@@ -1,10 +1,10 @@
-"""`aex`, the command line: serve, explain, predict, audit, models, train, evaluate, bench. One file a command."""
+"""`aex`, the command line: serve, explain, predict, margins, audit, models, train, evaluate, bench; a file each."""
 
 import sys
 
 import typer
 
-from app.cli import audit, bench, evaluate, explain, predict, serve, train
+from app.cli import audit, bench, evaluate, explain, margins, predict, serve, train
 from app.cli.models import cli as models_cli
 from app.errors import AexError
 
@@ -19,6 +19,7 @@ cli = typer.Typer(
 cli.command("serve", help=serve.serve_help())(serve.serve)
 cli.command("explain")(explain.explain)
 cli.command("predict")(predict.predict)
+cli.command("margins")(margins.margins)
 cli.command("audit")(audit.audit)
 cli.add_typer(models_cli, name="models")
 cli.command("train")(train.train)

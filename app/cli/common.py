@@ -3,11 +3,11 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -38,6 +38,9 @@ LevelWindow = Annotated[
 ]
 ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
+SecondOpinion = Annotated[
+    bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask the model's plain twin, too.")
+]
 DeviceName = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … (default: AEX_DEVICE).")]
 
 
@@ -106,6 +109,15 @@ def naming(path: Path) -> Iterator[None]:
         raise  # the same for every image
     except AexError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def print_second_opinion(answer: Mapping[str, Any]) -> None:
+    """What the model's twin makes of the image, where there is one; `answer` is the JSON of a prediction or more."""
+    second = answer["second_opinion"]
+    if second is not None:
+        read, probability = second["prediction"]["class"], second["prediction"]["probability"]
+        verdict = "the same" if second["agrees"] else "[bold]they disagree[/bold]"
+        console.print(f"second opinion, by {second['model']['name']}: {read} at {probability:.3f}; {verdict}")
 
 
 def progress_bar(*, hidden: bool = False) -> Progress:

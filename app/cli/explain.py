@@ -1,8 +1,9 @@
 """aex explain."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -15,23 +16,20 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    SecondOpinion,
     console,
     each_image,
     naming,
-    open_explainer,
-    read_settings,
+    print_second_opinion,
     read_window,
 )
-from app.cli.reports import check_reports, write_report
-from app.engine.token import WorkToken
+from app.cli.explaining import Made, explaining_here, explaining_there
+from app.cli.remote import ServerAddress
+from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
-from app.images.decode import decode
-from app.reports.reporter import Reporter
 from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
-from app.service.results import ExplainResult
 from app.service.sheet import SheetRow, draw_sheet
-from app.web.file_names import RESULT, files_of
-from app.web.schemas import explanation_answer
+from app.web.file_names import RESULT
 from app.web.values import sizes
 
 MAX_SHEET_ROWS = 20  # targets of a row may be many, too
@@ -50,7 +48,9 @@ def explain(
         typer.Option(help="Class to contrast each target with, by name or id, predicted or runner_up."),
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
-    method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    method: Annotated[
+        str, typer.Option(help="fast, paper for the paper's own loop, or counterfactual: the smallest flip.")
+    ] = "fast",
     methods: Annotated[
         str | None,
         typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),
@@ -69,6 +69,7 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    second_opinion: SecondOpinion = True,
     dicom: Annotated[
         list[str] | None,
         typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
@@ -82,6 +83,7 @@ def explain(
     ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
+    server: ServerAddress = None,
 ) -> None:
     """Explain each image: what would make it more, or less, of a class.
 
@@ -96,7 +98,7 @@ def explain(
     Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
 
     With several images each gets a folder of its own in --out, named after its file, and a report of its own, with
-    that name in its file's; sheet.png shows them together.
+    that name in its file's; sheet.png shows them together, unless a server was asked (--server).
     """
     reports = check_reports(report or [])
     options = ExplainOptions(
@@ -120,33 +122,36 @@ def explain(
             *dict.fromkeys(dicom or ()),
         ),
         top_k=top_k,
+        second_opinion=second_opinion,
         page=page,
         frame=frame,
         window=read_window(window),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
-    settings = read_settings()
-    limits = settings.decode_limits()
-    reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
-    with open_explainer(model, models, device, images=len(images)) as explainer:
+    making = (
+        explaining_here(options, models, device, images=len(images))
+        if server is None
+        else explaining_there(server, options, models, device)
+    )
+    with making as make:
         for path, data in each_image(images, "explaining"):
             with naming(path):
-                record = explainer.record(data, options, WorkToken())
-            result = record.result
-            _write(result, folders[path])
+                made = make(path, data)
+            _write(made, folders[path])
             for file in reports:
                 apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
-                write_report(apart, reporter, record, path.name)
-            console.print(_table(str(path), result))
-            if len(rows) < MAX_SHEET_ROWS:
-                rows.append(
-                    SheetRow(
-                        decode(data, limits, options.selection).eight_bits(), result.prediction, result.explanations
-                    )
-                )
-    (out / "sheet.png").write_bytes(draw_sheet(rows).png)
-    console.print(f"written to {out}; {out / 'sheet.png'} shows {'all' if len(rows) == len(images) else len(rows)}")
+                apart.write_bytes(made.report(kind_of(file)))
+            console.print(_table(str(path), made.answer))
+            print_second_opinion(made.answer)
+            if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
+                rows.append(made.sheet_row())
+    said = f"written to {out}"
+    if rows:
+        sheet = out / "sheet.png"
+        sheet.write_bytes(draw_sheet(rows).png)
+        said += f"; {sheet} shows {'all' if len(rows) == len(images) else len(rows)}"
+    console.print(said)
 
 
 def _sweep(text: str | None) -> int | tuple[float, ...] | None:
@@ -182,24 +187,24 @@ def _folders(images: list[Path], out: Path) -> dict[Path, Path]:
     return folders
 
 
-def _write(result: ExplainResult, folder: Path) -> None:
+def _write(made: Made, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for file in files_of(result):
-        (folder / file.name).write_bytes(file.content)
-    answer = explanation_answer(result, embed=False)
-    (folder / RESULT).write_text(json.dumps(answer, indent=2) + "\n")
+    for name, content in made.files.items():
+        (folder / name).write_bytes(content)
+    (folder / RESULT).write_text(json.dumps(made.answer, indent=2) + "\n")
 
 
-def _table(title: str, result: ExplainResult) -> Table:
+def _table(title: str, answer: Mapping[str, Any]) -> Table:
     table = Table("target", "role", "before", "after", "RMS", "L2", "prediction", title=title)
-    for one in result.explanations:
+    for one in answer["explanations"]:
+        becomes = one["changed_class_to"]
         table.add_row(
-            one.target,
-            one.role,
-            f"{one.probability_before:.3f}",
-            f"{one.probability_after:.3f}",
-            f"{one.perturbation_rms:.4f}",
-            f"{one.perturbation_l2:.3f}",
-            f"becomes {one.changed_class_to}" if one.changed_class_to else f"stays {result.prediction.best.name}",
+            one["target"],
+            one["role"],
+            f"{one['probability_before']:.3f}",
+            f"{one['probability_after']:.3f}",
+            f"{one['perturbation_rms']:.4f}",
+            f"{one['perturbation_l2']:.3f}",
+            f"becomes {becomes}" if becomes else f"stays {answer['prediction']['class']}",
         )
     return table

@@ -36,3 +36,15 @@ class ExplainOptions(PredictOptions, total=False):
     include: Sequence[str]
     seed: int
     partial: bool
+    margin: bool
+
+
+class MarginOptions(PredictOptions, total=False):
+    """Options of a margin, and of its certificate."""
+
+    restarts: int
+    certificate: bool
+    sigma: float
+    draws: int
+    alpha: float
+    seed: int

@@ -121,6 +121,8 @@ def _short(record: Record) -> Iterator[str]:
         f"The network {result.model.name} reads the image as {printable(best.name)}, with a probability of"
         f" {percent(best.probability)}{f'; next come {then}' if then else ''}."
     )
+    if result.margin is not None:
+        yield printable(result.margin.says)
     for one in result.explanations:
         yield f"{title_of(one)}. {outcome(one, best.name)}"
 

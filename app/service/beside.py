@@ -58,7 +58,7 @@ def explain_beside(
         Cancelled, DeadlineExceeded: the token, asked before every pass, said so.
     """
     images = image.expand(len(chosen.targets), *image.shape)
-    sign = 1.0 if options.direction == "encourage" else -1.0
+    sign = torch.tensor([1.0 if direction == "encourage" else -1.0 for direction in chosen.directions(options)])
     wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:

@@ -19,29 +19,49 @@ from torch import Tensor
 from app.adversarial.sizes import l2, rms
 from app.engine.device import Engine, Place
 from app.engine.token import WorkToken
-from app.errors import Cancelled, OptionError, UnknownExplanation
+from app.errors import Cancelled, DeadlineExceeded, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
+from app.service.counterfactual import find_counterfactuals
 from app.service.dicom import DicomObjects
 from app.service.facts import image_facts, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
-from app.service.options import ADVERSARIAL, CAPTURE, ORIGINAL, PICTURES, SHEET, ExplainOptions, PredictOptions
+from app.service.margins import certificate_of, margin_of
+from app.service.options import (
+    ADVERSARIAL,
+    CAPTURE,
+    COUNTERFACTUAL,
+    ORIGINAL,
+    PICTURES,
+    SHEET,
+    ExplainOptions,
+    MarginOptions,
+    PredictOptions,
+)
 from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import DrawnPicture, ExplainResult, MethodCost, PredictResult, Record, TargetExplanation
+from app.service.results import (
+    DrawnPicture,
+    ExplainResult,
+    MarginResult,
+    MethodCost,
+    PredictResult,
+    Record,
+    RobustnessMargin,
+    TargetExplanation,
+)
 from app.service.running import Running
+from app.service.second_opinion import ask_twin
 from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
-
-_LOOKS = 2  # at the end of the search, and at the picture that is sent
 
 
 @dataclass(frozen=True)
@@ -95,19 +115,52 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
+        clock, served, twin = _Clock(), self._catalogue.served(options.model), self._twin(options)
         checkpoint = served.checkpoint
-        with self._engine.place(served.model) as place:
+        with self._engine.place(served.model, second=None if twin is None else twin.model) as place:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
+                prediction = prediction_of(checkpoint, logits[0], options.top_k)
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
-            prediction=prediction_of(checkpoint, logits[0], options.top_k),
+            prediction=prediction,
+            second_opinion=second,
+            timing_ms=clock.timing_ms,
+        )
+
+    def margin(self, data: bytes, options: MarginOptions, token: WorkToken) -> MarginResult:
+        """How much change the prediction of one image withstands.
+
+        Raises:
+            AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
+        """
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        checkpoint = served.checkpoint
+        with self._engine.place(served.model, steps=options.expected_gradients) as place:
+            with clock.measure("decode"):
+                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
+            with clock.measure("margin", place):
+                prediction = prediction_of(checkpoint, logits_of(place, upload.fitted[None], token)[0], options.top_k)
+                class_id = prediction.best.class_id
+                margin = margin_of(place, upload, class_id, options, checkpoint, token)
+            certificate = None
+            if options.certificate:
+                with clock.measure("certificate", place):
+                    certificate = certificate_of(place, upload, class_id, options, checkpoint, token)
+        return MarginResult(
+            id=new_id(),
+            created=datetime.now(UTC),
+            model=model_facts(checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            prediction=prediction,
+            margin=margin,
+            certificate=certificate,
             timing_ms=clock.timing_ms,
         )
 
@@ -142,12 +195,17 @@ class Explainer:
         token: WorkToken,
         mailbox: Mailbox,
     ) -> ExplainResult:
-        clock, checkpoint = _Clock(), served.checkpoint
+        clock, checkpoint, twin = _Clock(), served.checkpoint, self._twin(options)
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
-        rows, steps = self._check(options, checkpoint, len(sizes)), options.expected_gradients(len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=steps) as place, ExitStack() as late:
+        rows = self._check(options, checkpoint, len(sizes))
+        steps = options.expected_gradients(rows, len(sizes))
+        second_model = None if twin is None else twin.model
+        with (
+            self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
+            ExitStack() as late,
+        ):
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
@@ -160,13 +218,18 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
             follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
-                found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+                if options.method == COUNTERFACTUAL:
+                    found, at_others = find_counterfactuals(place, upload, chosen, options, token), []
+                else:
+                    found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+                margin = _margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
@@ -196,10 +259,12 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
+            second_opinion=second,
             explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
             original=original,
             sheet=sheet,
+            margin=margin,
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
         )
 
@@ -233,6 +298,9 @@ class Explainer:
         with self._engine.place(served.model, rows=2, steps=1) as place:
             chosen = choose(place, grey, classes, options, token)
             explain_targets(place, grey, chosen, options, [0.1], token)
+
+    def _twin(self, options: PredictOptions) -> Served | None:
+        return self._catalogue.twin(options.model) if options.second_opinion else None
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
@@ -308,6 +376,25 @@ def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanat
     return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
 
 
+def _margin_beside(
+    place: Place,
+    upload: Upload,
+    class_id: int,
+    options: ExplainOptions,
+    checkpoint: Checkpoint,
+    token: WorkToken,
+) -> RobustnessMargin | None:
+    """The margin that an explanation was asked for with; left out where the time was over, and partial asked for."""
+    if not options.margin:
+        return None
+    try:
+        return margin_of(place, upload, class_id, MarginOptions(seed=options.seed), checkpoint, token)
+    except DeadlineExceeded:
+        if options.partial:
+            return None
+        raise
+
+
 def _draw_beside(
     upload: Upload, beside: Beside, row: int, options: ExplainOptions, default_scale: float
 ) -> Mapping[str, DrawnPicture]:
@@ -338,6 +425,7 @@ def _judge(
     before, after = chosen.logits.softmax(0), logits_after.softmax(1)
     class_before, against = int(before.argmax()), chosen.against
     others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
+    directions, reached = chosen.directions(options), chosen.reached(logits_after)
     agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
     for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
         gain = float(after[row, target] - before[target])
@@ -347,27 +435,31 @@ def _judge(
             gain = margins[1] - margins[0]
         class_after = int(after[row].argmax())
         converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
+        direction = directions[row]
+        size_rms, moved = rho, gain > 0 if direction == "encourage" else gain < 0
+        if options.method == COUNTERFACTUAL:
+            size_rms, moved = float(found.explanation.perturbation_rms[row]), bool(reached[row])
         yield TargetExplanation(
             target=classes[target],
             target_id=target,
             role=role,
             against=None if against is None else classes[against],
             against_id=against,
-            direction=options.direction,
+            direction=direction,
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),
             margin_before=None if margins is None else margins[0],
             margin_after=None if margins is None else margins[1],
-            rho=rho,
+            rho=size_rms,
             perturbation_rms=change_rms[row],
             perturbation_l2=change_l2[row],
             steps=found.steps_made[row],
             cut_short=found.cut_short[row],
             converged=converged,
-            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
+            goal_met=converged and moved,
             changed_class_to=None if class_after == class_before else classes[class_after],
-            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
+            methods={ADVERSARIAL: MethodCost(found.steps_made[row], found.looks), **others},
             agreement=agreements[row],
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],

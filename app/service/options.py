@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.adversarial.nearest import FLIP_EVALUATIONS
+from app.adversarial.robustness import EVALUATIONS
+from app.adversarial.smoothing import Smoothing
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
 from app.images.apart.object_facts import ObjectKind
@@ -14,7 +17,7 @@ Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
 Picture = Literal["heatmap", "perturbation", "explained"]
 SweepPicture = Literal["film_strip", "curve"]
-Method = Literal["fast", "paper"]
+Method = Literal["fast", "paper", "counterfactual"]
 
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
@@ -26,10 +29,14 @@ INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
+COUNTERFACTUAL = "counterfactual"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
 MAX_STEPS = 1000
+MAX_RESTARTS = 20
+MAX_DRAWS = 100_000
+MAX_SIGMA = 10.0
 MAX_PARTS = 1_000_000
-DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
+DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS, "counterfactual": FLIP_EVALUATIONS}
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
@@ -43,12 +50,14 @@ class PredictOptions:
     Attributes:
         model: name of the model, or None for the installation's default.
         top_k: how many classes to list, 0 for all.
+        second_opinion: whether the model's twin is asked, too, where it names one.
         timeout_ms: milliseconds until the request is given up, or None for the installation's.
         page, frame, window: which part of the file, as in `Selection`.
     """
 
     model: str | None = None
     top_k: int = 5
+    second_opinion: bool = True
     timeout_ms: int | None = None
     page: int | None = None
     frame: int | None = None
@@ -71,6 +80,45 @@ class PredictOptions:
 
 
 @dataclass(frozen=True)
+class MarginOptions(PredictOptions):
+    """Options of a robustness margin.
+
+    Attributes:
+        restarts: further searches, from random changes.
+        certificate: whether to certify a radius, too.
+        sigma, draws, alpha: of the certificate, as in `Smoothing`.
+        seed: of the restarts and of the certificate's noise.
+    """
+
+    restarts: int = 0
+    certificate: bool = False
+    sigma: float = Smoothing.sigma
+    draws: int = Smoothing.draws
+    alpha: float = Smoothing.alpha
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _within("restarts", self.restarts, 0, MAX_RESTARTS, "a number of searches")
+        _within("draws", self.draws, 1, MAX_DRAWS, "a number of noisy images")
+        if not 0 < self.sigma <= MAX_SIGMA:
+            raise OptionError(f"sigma is {self.sigma:g}; it is a pixel level above 0 and at most {MAX_SIGMA:g}.")
+        if not 0 < self.alpha < 1:
+            raise OptionError(f"alpha is {self.alpha:g}; it is a share of certificates, above 0 and below 1.")
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """How the certificate is drawn."""
+        return Smoothing(self.sigma, self.draws, self.alpha)
+
+    @property
+    def expected_gradients(self) -> int:
+        """About how many gradient evaluations it costs; a forward pass costs about a third of one."""
+        looks = self.smoothing.looks if self.certificate else 0
+        return EVALUATIONS * (1 + self.restarts) + looks // 3
+
+
+@dataclass(frozen=True)
 class ExplainOptions(PredictOptions):
     """Options of an explanation.
 
@@ -79,7 +127,9 @@ class ExplainOptions(PredictOptions):
         against: a class, by name, id, `predicted` or `runner_up`, that each target is contrasted with: what is climbed
             is the margin between the two, in place of the target's cross entropy.
         direction: encourage (g_explain+) or discourage (g_explain-).
-        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps.
+        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps;
+            "counterfactual" is the smallest change that makes the picture read as the target, or as any other class
+            where the target is what it is read as.
         rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
         sweep: further sizes to explain each target at: how many, evenly up to twice rho, or the sizes, rising; or None.
         steps: gradient steps at the most; None for as many as the method needs.
@@ -92,6 +142,7 @@ class ExplainOptions(PredictOptions):
             read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
             explained picture at each size.
         seed: of whatever is random; neither method is.
+        margin: whether to say how much change the prediction withstands, too.
         partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
@@ -109,6 +160,7 @@ class ExplainOptions(PredictOptions):
     methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
     seed: int = 0
+    margin: bool = False
     partial: bool = False
 
     def __post_init__(self) -> None:
@@ -119,6 +171,8 @@ class ExplainOptions(PredictOptions):
         _one_of("method", self.method, get_args(Method))
         if self.rho is not None and not 0 < self.rho <= 1:
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
+        if self.method == COUNTERFACTUAL:
+            self._require_free_size()
         _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
@@ -135,6 +189,17 @@ class ExplainOptions(PredictOptions):
         of_a_sweep = [name for name in self.include if name in OF_A_SWEEP]
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
+
+    def _require_free_size(self) -> None:
+        given = ("rho", self.rho), ("steps", self.steps), ("sweep", self.sweep), ("against", self.against)
+        for name, value in given:
+            if value is not None:
+                raise OptionError(f"{name} is given, but method counterfactual finds it by itself; leave {name} out.")
+        if self.direction == "discourage":
+            raise OptionError(
+                "direction is discourage, but method counterfactual leads away from the class that was predicted and"
+                " towards any other; leave direction out."
+            )
 
     @property
     def most_steps(self) -> int:
@@ -157,9 +222,13 @@ class ExplainOptions(PredictOptions):
         """Pixel level at the end of the colours of what has none of its own."""
         return self.scale if isinstance(self.scale, float) else default
 
-    def expected_gradients(self, sizes: int) -> int:
-        """About how many gradient evaluations a row costs, one for each size; other methods explain at one."""
-        return self.most_steps + -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
+    def expected_gradients(self, rows: int, sizes: int) -> int:
+        """About how many gradient evaluations each of `rows` rows costs, targets times sizes.
+
+        What is found once, the maps of other methods at one size and the margin, is shared out among them.
+        """
+        others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
+        return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

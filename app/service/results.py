@@ -87,6 +87,15 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """What the model's plain twin makes of the same image; `agrees` where the most probable class is the same."""
+
+    model: ModelFacts
+    prediction: Prediction
+    agrees: bool
+
+
+@dataclass(frozen=True)
 class ChosenTarget:
     """A class that is explained; `role` as in `TargetExplanation`."""
 
@@ -149,12 +158,14 @@ class TargetExplanation:
         role: "predicted", "runner_up", or "named" where the target is neither.
         against, against_id: the class that it was contrasted with, else None.
         margin_before, margin_after: logit of the target less that of the class it was contrasted with, else None.
-        rho: RMS asked for.
+        rho: RMS asked for; of a counterfactual, of the change found.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
         cut_short: the deadline ended the search; where it had not begun, the image is as it was.
-        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
-        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it);
+            of a counterfactual, that one was found.
+        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for; of
+            a counterfactual, that the explained picture is one.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
@@ -194,14 +205,106 @@ class TargetExplanation:
 
 
 @dataclass(frozen=True)
-class PredictResult:
-    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict."""
+class SmallestChange:
+    """The smallest change found that takes the answer away; sizes in pixels of [0, 1], at the network's input size.
+
+    Attributes:
+        found: whether there is one; where not, the sizes and what follows from them are None.
+        perturbation_rms, perturbation_l2: its sizes.
+        probability_after: of the class that was predicted, with the change.
+        changed_class_to, changed_class_id: what is read then; None where it is the same class still.
+        largest_rms_tried, largest_l2_tried: at which the network was asked; without a change found, what it withstood.
+        percentile: the share, from 0 to 100, of the model's test images that a smaller change is enough for; None where
+            the model's measures do not say.
+    """
+
+    found: bool
+    perturbation_rms: float | None
+    perturbation_l2: float | None
+    probability_after: float | None
+    changed_class_to: str | None
+    changed_class_id: int | None
+    largest_rms_tried: float
+    largest_l2_tried: float
+    percentile: float | None
+
+
+@dataclass(frozen=True)
+class RobustnessMargin:
+    """How much change the answer withstands, as far as attacks tell: an upper bound.
+
+    Attributes:
+        flip: the smallest change that changes the class.
+        chance: that brings its probability to `chance_probability`, 1 / classes, or below.
+        test_images: that the percentiles are among, None where the model's measures have none.
+        restarts, gradient_evaluations: the effort.
+        says: all that in sentences.
+    """
+
+    flip: SmallestChange
+    chance: SmallestChange
+    chance_probability: float
+    test_images: int | None
+    restarts: int
+    gradient_evaluations: int
+    says: str
+
+
+@dataclass(frozen=True)
+class RadiusCertificate:
+    """What is promised, of the smoothed classifier and not of the network.
+
+    Attributes:
+        abstains: no radius could be promised.
+        smoothed_class, smoothed_class_id: what the smoothed classifier answers; None where it gives no class.
+        agrees: it answers as the network does without noise.
+        probability_at_least: of that class under noise, with confidence 1 - alpha.
+        radius_l2, radius_rms: no change below it changes the smoothed classifier's answer; None where it abstains.
+        sigma, draws, alpha: of the noise, pixels in [0, 1]; of it; the share of certificates that may be wrong.
+        says: all that in sentences.
+    """
+
+    abstains: bool
+    smoothed_class: str | None
+    smoothed_class_id: int | None
+    agrees: bool
+    probability_at_least: float
+    radius_l2: float | None
+    radius_rms: float | None
+    sigma: float
+    draws: int
+    alpha: float
+    says: str
+
+
+@dataclass(frozen=True)
+class MarginResult:
+    """Answer to `POST /v1/margins`. `timing_ms` has the keys queued, decode, margin; certificate where it was made."""
 
     id: str
     created: datetime
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    margin: RobustnessMargin
+    certificate: RadiusCertificate | None
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
+
+    Attributes:
+        second_opinion: None where it was not asked for, or the model has no twin here.
+    """
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    prediction: Prediction
+    second_opinion: SecondOpinion | None
     timing_ms: Mapping[str, float]
 
 
@@ -210,6 +313,8 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        margin: how much change the answer withstands, where it was asked for.
+        second_opinion: as of a prediction.
         original: the upload as it was read, 8 bit, where `original` was asked for.
         sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
@@ -223,11 +328,13 @@ class ExplainResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None
     sheet: DrawnPicture | None
     arrays_npz: bytes | None
+    margin: RobustnessMargin | None = None
     kept_until: datetime | None = None
 
 

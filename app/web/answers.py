@@ -11,16 +11,21 @@ from starlette.responses import Response
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
 from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
-from app.service.results import ExplainResult, PredictResult, Record
+from app.service.results import ExplainResult, MarginResult, PredictResult, Record
 from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, object_name, picture_name
 from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
-from app.web.schemas import explanation_answer, prediction_answer
+from app.web.schemas import explanation_answer, margin_answer, prediction_answer
 
 
 def prediction_response(result: PredictResult) -> Response:
     """The prediction as JSON."""
     return Response(_json(prediction_answer(result)), media_type=JSON)
+
+
+def margin_response(result: MarginResult) -> Response:
+    """The robustness margin as JSON."""
+    return Response(_json(margin_answer(result)), media_type=JSON)
 
 
 def require_sendable(options: ExplainOptions, media_type: str) -> None:
@@ -101,6 +106,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
     }
+    if result.second_opinion is not None:
+        headers["AEX-Second-Opinion"] = quote(result.second_opinion.prediction.best.name)
     first = result.explanations[0]
     if not first.pictures and result.sheet is not None:
         headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}

@@ -11,6 +11,9 @@ from app.service.options import (
     DEFAULT_STEPS,
     FEWEST_SIZES,
     INCLUDABLE,
+    MAX_DRAWS,
+    MAX_RESTARTS,
+    MAX_SIGMA,
     MAX_STEPS,
     METHOD_NAMES,
     MOST_SIZES,
@@ -18,6 +21,7 @@ from app.service.options import (
     TARGET_WORDS,
     ExplainOptions,
     Heatmap,
+    MarginOptions,
     Method,
     Overlay,
     PredictOptions,
@@ -71,6 +75,16 @@ PREDICT = (
         {"type": "integer", "minimum": 0, "default": 5, "description": "classes in the prediction, 0 for all"},
     ),
     Option(
+        "second_opinion",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": True,
+            "description": "whether the model's plain twin reads the image too, where the model names one",
+        },
+    ),
+    Option(
         "timeout_ms",
         whole,
         "a whole number of milliseconds",
@@ -96,6 +110,73 @@ PREDICT = (
     ),
 )
 
+_SEED = Option(
+    "seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}
+)
+
+MARGIN = (
+    *PREDICT,
+    Option(
+        "restarts",
+        whole,
+        f"a whole number from 0 to {MAX_RESTARTS}",
+        {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_RESTARTS,
+            "default": MarginOptions.restarts,
+            "description": "further searches for smaller changes, from random ones",
+        },
+    ),
+    Option(
+        "certificate",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": MarginOptions.certificate,
+            "description": "certify a radius too, by randomized smoothing: a promise, of the smoothed classifier",
+        },
+    ),
+    Option(
+        "sigma",
+        number,
+        f"a number above 0 and at most {MAX_SIGMA:g}",
+        {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": MAX_SIGMA,
+            "default": MarginOptions.sigma,
+            "description": "standard deviation of the certificate's noise, pixels in [0, 1]",
+        },
+    ),
+    Option(
+        "draws",
+        whole,
+        f"a whole number from 1 to {MAX_DRAWS}",
+        {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_DRAWS,
+            "default": MarginOptions.draws,
+            "description": "noisy images that the certificate estimates by: more promise a larger radius",
+        },
+    ),
+    Option(
+        "alpha",
+        number,
+        "a number above 0 and below 1",
+        {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "exclusiveMaximum": 1,
+            "default": MarginOptions.alpha,
+            "description": "the share of certificates that may be wrong",
+        },
+    ),
+    _SEED,
+)
+
 EXPLAIN = (
     *PREDICT,
     _list(
@@ -119,7 +200,9 @@ EXPLAIN = (
         "method",
         get_args(Method),
         ExplainOptions.method,
-        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps",
+        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps;"
+        " counterfactual is the smallest change that makes the picture read as the target, or as any other class where"
+        " the target is what it is read as: it takes no rho, steps, sweep, against or direction",
     ),
     Option(
         "rho",
@@ -197,7 +280,17 @@ EXPLAIN = (
         PICTURES,
         INCLUDABLE,
     ),
-    Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of whatever is random"}),
+    _SEED,
+    Option(
+        "margin",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": ExplainOptions.margin,
+            "description": "say how much change the prediction withstands, too, as of /v1/margins without restarts",
+        },
+    ),
     Option(
         "partial",
         truth,
@@ -214,7 +307,6 @@ EXPLAIN = (
 
 NOT_YET: Mapping[str, tuple[object, ...]] = {
     "quality": (False, "false"),
-    "margin": (False, "false"),
 }
 """Options of later builds, with the values that ask for nothing this build lacks."""
 
@@ -226,6 +318,11 @@ def predict_options(given: Given) -> PredictOptions:
         OptionError: an option is unknown, cannot be read, or is out of range.
     """
     return PredictOptions(**_read(given, PREDICT))
+
+
+def margin_options(given: Given) -> MarginOptions:
+    """Options of a robustness margin; raises as `predict_options` does."""
+    return MarginOptions(**_read(given, MARGIN))
 
 
 def explain_options(given: Given) -> ExplainOptions:
@@ -267,8 +364,9 @@ def _shown(values: list[object]) -> str:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    if name in {option.name for option in EXPLAIN}:
-        return f"{name} is an option of explanations, not of predictions."
+    for options, whose in ((EXPLAIN, "explanations"), (MARGIN, "margins")):
+        if name in {option.name for option in options}:
+            return f"{name} is an option of {whose}, and not one here."
     near = get_close_matches(name[:80], known, n=2, cutoff=0.65)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the options are {', '.join(known)}."
     return f"{name[:80]!r} is no option; {hint}"

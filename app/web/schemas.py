@@ -14,6 +14,8 @@ from app.service.progress import Started
 from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, object_name, picture_name, sweep_picture_name
 from app.web.media_types import DICOM, PNG, WEBP
 
+_Result = results.PredictResult | results.ExplainResult | results.MarginResult
+
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -78,6 +80,14 @@ class Prediction(ClassProbability):
     """The most probable class, and the most probable ones in falling order."""
 
     top: list[ClassProbability]
+
+
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
 
 
 class Picture(BaseModel):
@@ -158,19 +168,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
@@ -186,6 +201,60 @@ class Explanation(BaseModel):
     animation: Animation | None = Field(description="of the sweep, where include names it")
 
 
+class SmallestChange(BaseModel):
+    """The smallest change found that takes the answer away; measured on the network's input, pixels in [0, 1]."""
+
+    found: bool = Field(description="whether any change tried did; where none did, most of the rest is null")
+    perturbation_rms: float | None = Field(description="its RMS size")
+    perturbation_l2: float | None = Field(description="its L2 size")
+    probability_after: float | None = Field(description="of the class that was predicted, with the change")
+    changed_class_to: str | None = Field(description="what is read then; null where it is the same class still")
+    changed_class_id: int | None
+    largest_rms_tried: float = Field(
+        description="RMS size of the largest change tried; not flipped up to it if not found"
+    )
+    largest_l2_tried: float = Field(description="the same, L2")
+    percentile: float | None = Field(
+        description="0 to 100: the share of the model's test images for which a smaller change is enough; null where"
+        " the model's measures do not say"
+    )
+
+
+class Margin(BaseModel):
+    """How much change the prediction withstands, as far as attacks tell: an upper bound, and no promise."""
+
+    flip: SmallestChange = Field(description="the smallest change found that changes the class")
+    chance: SmallestChange = Field(
+        description='that brings the class to chance_probability or below ("better than random")'
+    )
+    chance_probability: float = Field(description="1 / number of classes")
+    test_images: int | None = Field(
+        description="that the percentiles are among; null where the model has none measured"
+    )
+    restarts: int = Field(description="further searches that were made, from random changes")
+    gradient_evaluations: int = Field(description="passes forward and back that the search took")
+    says: str = Field(description="the flip, in sentences")
+
+
+class Certificate(BaseModel):
+    """What randomized smoothing promises: of the smoothed classifier, not of the network that made the prediction."""
+
+    abstains: bool = Field(description="no radius can be promised")
+    smoothed_class: str | None = Field(description="what the smoothed classifier answers")
+    smoothed_class_id: int | None
+    agrees: bool = Field(description="the smoothed classifier answers what the network predicts without noise")
+    probability_at_least: float = Field(description="of that class under noise, with confidence 1 - alpha")
+    radius_l2: float | None = Field(
+        description="L2 size, pixels in [0, 1]: no change below it changes the smoothed classifier's answer; null where"
+        " it abstains"
+    )
+    radius_rms: float | None = Field(description="the same, RMS")
+    sigma: float = Field(description="standard deviation of the noise, pixels in [0, 1]")
+    draws: int = Field(description="noisy images that the probability was estimated with")
+    alpha: float = Field(description="the share of certificates that may be wrong")
+    says: str = Field(description="what is promised, and of what, in sentences")
+
+
 class Answer(BaseModel):
     """What every answer about an image begins with."""
 
@@ -196,16 +265,33 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class MarginAnswer(Answer):
+    """How much change the prediction of one image withstands: what was measured, and apart from it what is promised."""
+
+    margin: Margin
+    certificate: Certificate | None = Field(description="null unless it was asked for")
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
     explanations: list[Explanation]
+    margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
     original: Picture | None = Field(
         description="the upload as it was read: upright, on white, 8 bit; null unless include names original"
@@ -224,7 +310,19 @@ class ExplanationAnswer(Answer):
 
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    second = _second_opinion(result.second_opinion)
+    return PredictionAnswer(**_common(result), second_opinion=second).model_dump(by_alias=True)
+
+
+def margin_answer(result: results.MarginResult) -> dict[str, Any]:
+    """A robustness margin as plain JSON values."""
+    certificate = None if result.certificate is None else Certificate.model_validate(asdict(result.certificate))
+    answer = MarginAnswer(**_common(result), margin=_margin(result.margin), certificate=certificate)
+    return answer.model_dump(by_alias=True)
+
+
+def _margin(margin: results.RobustnessMargin) -> Margin:
+    return Margin.model_validate(asdict(margin))
 
 
 def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
@@ -236,7 +334,9 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
         explanations=explanations,
+        margin=None if result.margin is None else _margin(result.margin),
         original=original,
         sheet=sheet,
         arrays=arrays,
@@ -245,19 +345,26 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: results.PredictResult | results.ExplainResult | Started) -> Mapping[str, Any]:
+def facts(result: _Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -277,9 +384,13 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
-def _common(result: results.PredictResult | results.ExplainResult) -> Mapping[str, Any]:
+def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    return {
+        **facts(result),
+        "prediction": prediction_field(result.prediction),
+        "timing_ms": timing_ms,
+    }
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:

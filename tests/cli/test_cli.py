@@ -45,6 +45,23 @@ def test_explain_writes_pictures_and_the_answer(aex: Aex, tmp_path: Path) -> Non
         assert float(np.sqrt((arrays["perturbation"] ** 2).mean())) == pytest.approx(0.05, rel=0.02)
 
 
+def test_margins_are_told_in_a_table_and_in_sentences(aex: Aex) -> None:
+    status, out, _ = aex("margins", CAT, "--certificate", "--sigma", "0.05", "--draws", "100")
+    assert status == 0
+    words = " ".join(out.split())
+    assert "flips the class" in words
+    assert "The smallest change found that flips the class has RMS" in words
+    assert "of the smoothed classifier" in words
+
+
+def test_margins_are_the_answers_own_json(aex: Aex) -> None:
+    status, out, _ = aex("margins", CAT, SHIP, "--json")
+    assert status == 0
+    cat, ship = (json.loads(line) for line in out.splitlines())
+    assert (Path(cat["file"]).name, cat["prediction"]["class"]) == ("cat-0.png", "cat")
+    assert cat["margin"]["flip"]["perturbation_rms"] < ship["margin"]["flip"]["perturbation_rms"]
+
+
 def test_a_sweep_is_written_as_pictures_of_each_size_and_of_them_all(aex: Aex, tmp_path: Path) -> None:
     status, _, _ = aex("explain", CAT, "--target", "dog", "--sweep", "0.02,0.05,0.1", "--out", tmp_path)
     assert status == 0
@@ -64,6 +81,13 @@ def test_what_explain_wrote_is_predicted_as_it_said(aex: Aex, tmp_path: Path) ->
     _, out, _ = aex("predict", tmp_path / "explained-5-dog.png", "--top-k", "0", "--json")
     by_class = {entry["class"]: entry["probability"] for entry in json.loads(out)["prediction"]["top"]}
     assert by_class["dog"] == pytest.approx(one["probability_after"], abs=1e-5)
+
+
+def test_a_second_opinion_is_printed_unless_it_is_not_wanted(aex: Aex) -> None:
+    _, out, _ = aex("predict", CAT)
+    assert "second opinion, by cifar10_plain: " in out
+    _, out, _ = aex("predict", CAT, "--no-second-opinion")
+    assert "second opinion" not in out
 
 
 def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def record(
         prediction=Prediction(top(0)),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        second_opinion=None,
         original=DrawnPicture(bytes(picture), 8, 8),
         sheet=None,
         arrays_npz=None,

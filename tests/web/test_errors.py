@@ -108,7 +108,7 @@ OPTIONS = [
     ("targets=dog&against=dog", "dog cannot be contrasted with itself"),
     ("methods=lime", "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
     ("quality=true", "quality is not offered by this build"),
-    ("margin=1", "margin is not offered by this build"),
+    ("margin=maybe", "margin is 'maybe'"),
     ("target=dog", "did you mean targets?"),
     ("rho=0.1&rho=0.2", "rho is given 2 times"),
 ]

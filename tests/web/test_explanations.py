@@ -36,8 +36,9 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "timing_ms", "original", "sheet",
-        "arrays",
+        "id", "created", "model", "image", "prediction", "second_opinion", "explanations", "margin", "timing_ms",
+        "original",
+        "sheet", "arrays",
         "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
@@ -49,7 +50,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "objects", "sweep", "animation",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
-    assert (answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None)
+    assert (answer["margin"], answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
 
 

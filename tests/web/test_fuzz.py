@@ -8,12 +8,12 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.options import EXPLAIN, NOT_YET
+from app.web.options import EXPLAIN, MARGIN, NOT_YET
 from tests.web.serving import picture
 
 IMAGE = picture()
-OPTIONS = [option.name for option in EXPLAIN] + list(NOT_YET)
-PATHS = st.sampled_from(["/v1/explanations", "/v1/predictions"])
+OPTIONS = [*dict.fromkeys(option.name for option in (*EXPLAIN, *MARGIN)), *NOT_YET]
+PATHS = st.sampled_from(["/v1/explanations", "/v1/predictions", "/v1/margins"])
 fuzzed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 json_values = st.recursive(

@@ -99,7 +99,9 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"sweep": ["0.1", "0.2"]}, "sweep is given 2 times; give it once."),
         ({"sweep": ["0.2,0.1"]}, "sweep has 0.1 after 0.2; its sizes must rise"),
         ({"sweep": [100]}, "sweep is 100; it must be a number of sizes, from 2 to 32."),
-        ({"method": ["slow"]}, "method 'slow' is not offered; it must be one of fast, paper."),
+        ({"method": ["slow"]}, "method 'slow' is not offered; it must be one of fast, paper, counterfactual."),
+        ({"method": ["counterfactual"], "rho": [0.1]}, "rho is given, but method counterfactual finds it by itself"),
+        ({"method": ["counterfactual"], "direction": ["discourage"]}, "leave direction out."),
         ({"direction": ["up"]}, "direction 'up' is not offered"),
         ({"heatmap": ["hot"]}, "heatmap 'hot' is not offered"),
         ({"overlay": ["all"]}, "overlay 'all' is not offered"),
@@ -110,7 +112,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
             "against is a list; it must be the name or id of a class, or predicted or runner_up.",
         ),
         ({"quality": [True]}, "quality is not offered by this build; leave it out."),
-        ({"margin": ["true"]}, "margin is not offered by this build; leave it out."),
+        ({"margin": ["maybe"]}, "margin is 'maybe'; it must be true or false."),
         ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
         ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
         ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
@@ -119,7 +121,7 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"window": ["40"]}, "window is '40'; it must be center,width: two numbers, the width above 0."),
         ({"window": [[40, "wide"]]}, "window is a list; it must be center,width: two numbers"),
         ({"window": ["40,0"]}, "The window's width is 0; give center,width with a width above 0."),
-        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, page, frame, window, targets"),
+        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, second_opinion, timeout_ms, page"),
     ],
 )
 def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options: Given, sentence: str) -> None:
@@ -129,7 +131,7 @@ def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options:
 
 
 def test_an_option_of_explanations_is_refused_for_a_prediction() -> None:
-    with pytest.raises(OptionError, match="rho is an option of explanations, not of predictions"):
+    with pytest.raises(OptionError, match="rho is an option of explanations, and not one here"):
         predict_options({"rho": ["0.1"]})
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from app.adversarial.loop import Network
-from app.adversarial.nearest import nearest_chance, nearest_flip
+from app.adversarial.robustness import robustness
 
 QUANTILES = 21  # the smallest, every 5%, and the largest: enough to say where an image stands
 _DIGITS = 5
@@ -33,11 +33,8 @@ def smallest_of_prediction(network: Network, images: Tensor) -> dict[str, Tensor
     """RMS (batch,) of the nearest flip and the nearest loss to chance; infinite where none was found."""
     with torch.no_grad():
         predicted = network(images).argmax(1)
-    found = {
-        "flip_rms": nearest_flip(network, images, predicted),
-        "chance_rms": nearest_chance(network, images, predicted),
-    }
-    return {name: one.perturbation_rms for name, one in found.items()}
+    found = robustness(network, images, predicted)
+    return {"flip_rms": found.flip.perturbation_rms, "chance_rms": found.chance.perturbation_rms}
 
 
 def margins(flip_rms: Tensor, chance_rms: Tensor) -> Margins:

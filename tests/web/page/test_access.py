@@ -32,6 +32,9 @@ def test_no_state_has_a_grave_violation(
     tab.set_viewport_size({"width": size["width"], "height": size["height"]})
     review = Review(tab, str(served.client.base_url))
     found = {"welcome": violations(review)}
+    review.find("#options").evaluate("details => details.open = true")  # closed on a phone
+    review.find("[name=sweep]").check()
+    review.find("[value=gradient]").check()
     with asking(served):
         review.drop({"one.png": IMAGE})
         review.expect_problem("The server has its hands full")

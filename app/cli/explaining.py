@@ -1,0 +1,84 @@
+"""Explanations for `aex explain`, made here or by a running server: the same files either way."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from app.cli.common import open_explainer, read_settings
+from app.cli.remote import as_error, asking, given
+from app.client import ClientError
+from app.engine.token import WorkToken
+from app.images.decode import decode
+from app.reports.reporter import Reporter
+from app.service.options import ExplainOptions
+from app.service.sheet import SheetRow
+from app.web.file_names import RESULT, files_of
+from app.web.schemas import explanation_answer
+
+ReportKind = Literal["html", "pdf", "dcm"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """One explanation.
+
+    Attributes:
+        answer: its JSON, which names its files.
+        files: those, by name.
+        report: writes one of that kind.
+        sheet_row: for the sheet of all images; None where a server made it, which draws none.
+    """
+
+    answer: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    report: Callable[[ReportKind], bytes]
+    sheet_row: Callable[[], SheetRow] | None
+
+
+Make = Callable[[Path, bytes], Made]
+"""Explains an image, by its path and bytes."""
+
+
+@contextmanager
+def explaining_here(options: ExplainOptions, models: Path | None, device: str | None, *, images: int) -> Iterator[Make]:
+    """By a model of this process's own."""
+    settings = read_settings(models, device)
+    limits = settings.decode_limits()
+    reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
+    with open_explainer(options.model, models, device, images=images) as explainer:
+
+        def make(path: Path, data: bytes) -> Made:
+            record = explainer.record(data, options, WorkToken())
+            result = record.result
+
+            def report(kind: ReportKind) -> bytes:
+                write = {"html": reporter.html, "pdf": reporter.pdf, "dcm": reporter.dicom}[kind]
+                return write(record, path.name)
+
+            def sheet_row() -> SheetRow:
+                pixels = decode(data, limits, options.selection).eight_bits()
+                return SheetRow(pixels, result.prediction, result.explanations)
+
+            files = {file.name: file.content for file in files_of(result)}
+            return Made(explanation_answer(result, embed=False), files, report, sheet_row)
+
+        yield make
+
+
+@contextmanager
+def explaining_there(server: str, options: ExplainOptions, models: Path | None, device: str | None) -> Iterator[Make]:
+    """By a running server; raises as `asking` does."""
+    with asking(server, models, device) as client:
+
+        def make(_: Path, data: bytes) -> Made:
+            try:
+                files = client.files(data, **given(options))
+            except ClientError as error:
+                raise as_error(error) from error  # here, so that it is said of which image
+            answer = json.loads(files.pop(RESULT))
+            return Made(answer, files, lambda kind: client.report(answer["id"], kind), None)
+
+        yield make

@@ -1,0 +1,39 @@
+"""POST /v1/margins."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.web.answers import margin_response
+from app.web.media_types import JSON
+from app.web.negotiation import negotiate
+from app.web.openapi import IMAGE_PROBLEMS, request_description
+from app.web.options import MARGIN, margin_options
+from app.web.parts import PartsHere
+from app.web.schemas import MarginAnswer
+
+router = APIRouter(tags=["margins"])
+
+_EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "the smallest changes that are found": {},
+    "looked for twice more, and a radius certified": {"restarts": 2, "certificate": True, "sigma": 0.05, "draws": 200},
+}
+
+
+@router.post(
+    "/v1/margins",
+    summary="How much change flips one image",
+    response_model=MarginAnswer,
+    responses=IMAGE_PROBLEMS,
+    openapi_extra=request_description(MARGIN, _EXAMPLES),
+)
+async def margin(request: Request, parts: PartsHere) -> Response:
+    """Find the smallest changes that take the prediction of one image away; on request, certify a radius."""
+    negotiate(request.headers, (JSON,))
+    asked = await parts.read(request)
+    options = margin_options(asked.options)
+    token = parts.token(options)
+    return await parts.workers.run_while_wanted(
+        request, token, lambda: margin_response(parts.explainer.margin(asked.image, options, token))
+    )
