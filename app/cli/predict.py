@@ -76,6 +76,9 @@ def predict(
             else:
                 console.print(_table(str(path), answer))
                 print_second_opinion(answer)
+                known = answer["in_distribution"]
+                if known is not None and known["verdict"] == "outside":
+                    console.print(known["sentence"])
 
 
 @contextmanager

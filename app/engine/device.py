@@ -90,7 +90,7 @@ class Engine:
             cost += second.cost("look")
             held_bytes += second.held_bytes
         reservation = Reservation(cost, held_bytes, model.meter)
-        place = Place(model, reservation, self._runner.most_rows(model), self._submit)
+        place = Place(model, reservation, self._runner.most_rows, self._submit)
         error: BaseException | None = None
         try:
             self._admission.enter(reservation)
@@ -149,13 +149,22 @@ class Place:
     """
 
     def __init__(
-        self, model: DeviceModel, reservation: Reservation, rows_at_once: int, submit: Callable[[AnyJob], None]
+        self,
+        model: DeviceModel,
+        reservation: Reservation,
+        most_rows: Callable[[DeviceModel], int],
+        submit: Callable[[AnyJob], None],
     ) -> None:
         self.model = model
-        self.rows_at_once = rows_at_once
+        self.rows_at_once = most_rows(model)
         self.queued_seconds = 0.0
         self._reservation = reservation
+        self._most_rows = most_rows
         self._submit = submit
+
+    def of(self, model: DeviceModel) -> "Place":
+        """The same place, to ask another model from: the steps that the place was taken for are to cover that."""
+        return Place(model, self._reservation, self._most_rows, self._submit)
 
     def look(self, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
         """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1]; both on the CPU.

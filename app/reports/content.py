@@ -123,6 +123,8 @@ def _short(record: Record) -> Iterator[str]:
     )
     if result.margin is not None:
         yield printable(result.margin.says)
+    if result.in_distribution is not None and result.in_distribution.verdict == "outside":
+        yield printable(result.in_distribution.sentence)
     for one in result.explanations:
         yield f"{title_of(one)}. {outcome(one, best.name)}"
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
 import torch
@@ -24,11 +25,14 @@ from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
 from app.networks.checkpoint import Checkpoint
+from app.service.asked_audit import audit_image
+from app.service.audit_pictures import draw_audit, draw_picture
+from app.service.auditing import MethodAudit, as_picture
 from app.service.beside import Beside, agreement_of, explain_beside
 from app.service.catalogue import Catalogue, Served
 from app.service.counterfactual import find_counterfactuals
 from app.service.dicom import DicomObjects
-from app.service.facts import image_facts, model_facts, prediction_of
+from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.margins import certificate_of, margin_of
@@ -39,18 +43,22 @@ from app.service.options import (
     ORIGINAL,
     PICTURES,
     SHEET,
+    AuditOptions,
     ExplainOptions,
     MarginOptions,
     PredictOptions,
 )
-from app.service.passes import Chosen, Found, choose, explain_targets, logits_of
+from app.service.passes import Chosen, Found, choose, domain_score, explain_targets, logits_of
 from app.service.pictures import draw, draw_map, draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import (
+    AuditResult,
     DrawnPicture,
     ExplainResult,
+    ExplanationAudit,
     MarginResult,
     MethodCost,
+    ModelAudit,
     PredictResult,
     Record,
     RobustnessMargin,
@@ -124,12 +132,14 @@ class Explainer:
                 logits = logits_of(place, upload.fitted[None], token)
                 prediction = prediction_of(checkpoint, logits[0], options.top_k)
                 second = ask_twin(place, twin, upload, prediction, options.top_k, token)
+                score = domain_score(place, checkpoint.domain, upload.fitted, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
             prediction=prediction,
+            in_distribution=in_distribution_of(checkpoint, score),
             second_opinion=second,
             timing_ms=clock.timing_ms,
         )
@@ -231,6 +241,8 @@ class Explainer:
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
                 margin = _margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
             finishing = token.without_deadline() if options.partial else token
+            with clock.measure("explain", place):
+                score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, finishing)]
@@ -259,6 +271,7 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
+            in_distribution=in_distribution_of(checkpoint, score),
             second_opinion=second,
             explanations=tuple(_as_asked(one, options) for one in explanations),
             timing_ms=clock.timing_ms,
@@ -266,6 +279,45 @@ class Explainer:
             sheet=sheet,
             margin=margin,
             arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
+        )
+
+    def audit(self, data: bytes, options: AuditOptions, token: WorkToken) -> AuditResult:
+        """How far explanations of one image can be made to lie, by the model and by its twin or another.
+
+        Raises:
+            AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
+        """
+        clock, served = _Clock(), self._catalogue.served(options.model)
+        models = [served, *self._beside(served, options)]
+        cost = sum(options.expected_gradients * one.model.cost("climb") for one in models)
+        audited: list[ModelAudit] = []
+        with self._engine.place(served.model, steps=ceil(cost / served.model.cost("climb"))) as first:
+            with clock.measure("decode"):
+                wanted = served.checkpoint.description.input
+                upload = read_upload(data, self._limits, wanted, options.selection)
+            for one in models:
+                checkpoint = one.checkpoint
+                place = first if one is served else first.of(one.model)
+                with clock.measure("audit", place):
+                    picture = as_picture(upload.fitted_for(checkpoint.description.input))
+                    logits = logits_of(place, picture[None], token)[0]
+                    attacks = list(audit_image(place, checkpoint, picture, options, token))
+                with clock.measure("render"):
+                    audited.append(
+                        ModelAudit(
+                            model=model_facts(checkpoint),
+                            prediction=prediction_of(checkpoint, logits, options.top_k),
+                            image=draw_picture(picture),
+                            audits=tuple(_audited(picture, attack, checkpoint) for attack in attacks),
+                        )
+                    )
+        return AuditResult(
+            id=new_id(),
+            created=datetime.now(UTC),
+            model=model_facts(served.checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            models=tuple(audited),
+            timing_ms=clock.timing_ms,
         )
 
     def find(self, explanation_id: str) -> Record:
@@ -301,6 +353,15 @@ class Explainer:
 
     def _twin(self, options: PredictOptions) -> Served | None:
         return self._catalogue.twin(options.model) if options.second_opinion else None
+
+    def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
+        """The further model that an audit is of, if any."""
+        if options.beside is None:
+            twin = self._catalogue.twin(served.checkpoint.name)
+            return [] if twin is None else [twin]
+        if options.beside == served.checkpoint.name:
+            raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
+        return [self._catalogue.served(options.beside)]
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
@@ -464,6 +525,31 @@ def _judge(
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],
         )
+
+
+def _audited(picture: Tensor, attack: MethodAudit, checkpoint: Checkpoint) -> ExplanationAudit:
+    """What one attack on one image (channels, height, width) came to."""
+    audit, classes = attack.audit, checkpoint.description.classes
+    found, before, after = bool(audit.found), int(audit.class_before), int(audit.class_after)
+
+    def said(figure: Tensor) -> float | None:
+        return float(figure) if found and figure.isfinite() else None
+
+    return ExplanationAudit(
+        method=attack.method,
+        goal=attack.goal,
+        found=found,
+        rank_correlation=said(audit.spearman),
+        ssim=said(audit.ssim),
+        center_distance_pixels=said(audit.center_distance),
+        perturbation_rms=said(audit.perturbation_rms),
+        perturbation_l2=said(l2(audit.pictures - picture)),
+        class_before=classes[before],
+        class_before_id=before,
+        class_after=classes[after] if found else None,
+        class_after_id=after if found else None,
+        pictures=draw_audit(picture, attack.method, audit),
+    )
 
 
 def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:

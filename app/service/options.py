@@ -8,6 +8,7 @@ from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
 from app.adversarial.nearest import FLIP_EVALUATIONS
 from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
+from app.comparison.audit import GRADIENTS_A_STEP, AttackOptions, Goal
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
 from app.images.apart.object_facts import ObjectKind
@@ -31,6 +32,8 @@ RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
 COUNTERFACTUAL = "counterfactual"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
+GOALS: tuple[Goal, ...] = get_args(Goal)
+LEAST_ATTACK_RMS = 0.001  # rounding to 8 bits is about as large
 MAX_STEPS = 1000
 MAX_RESTARTS = 20
 MAX_DRAWS = 100_000
@@ -229,6 +232,56 @@ class ExplainOptions(PredictOptions):
         """
         others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
         return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
+
+
+@dataclass(frozen=True)
+class AuditOptions(PredictOptions):
+    """Options of attacks on the explanations of an image.
+
+    Attributes:
+        beside: name of a further model whose explanations are attacked; None for the model's twin, where it names one.
+        methods: whose explanations are attacked, by `METHOD_NAMES`.
+        goals: "move" keeps the class and moves the map, "keep" changes the class and keeps the map.
+        size_rms: of the change at the most.
+        steps: gradient steps of each attack.
+        seed: of its random start.
+    """
+
+    beside: str | None = None
+    methods: tuple[str, ...] = (ADVERSARIAL, "gradcam")
+    goals: tuple[Goal, ...] = GOALS
+    size_rms: float = AttackOptions.size_rms
+    steps: int = AttackOptions.steps
+    seed: int = AttackOptions.seed
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.methods:
+            _one_of("methods", name, METHOD_NAMES)
+        for goal in self.goals:
+            _one_of("goals", goal, GOALS)
+        if not self.methods:
+            raise OptionError(f"methods is empty; give any of {', '.join(METHOD_NAMES)}.")
+        if not self.goals:
+            raise OptionError(f"goals is empty; give any of {', '.join(GOALS)}.")
+        if not LEAST_ATTACK_RMS <= self.size_rms <= MAX_SIZE:
+            raise OptionError(
+                f"size_rms is {self.size_rms:g}; it is the RMS of a change, from {LEAST_ATTACK_RMS:g} to {MAX_SIZE:g}."
+            )
+        _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
+
+    @property
+    def attack(self) -> AttackOptions:
+        """Of each attack."""
+        return AttackOptions(size_rms=self.size_rms, steps=self.steps, seed=self.seed)
+
+    @property
+    def expected_gradients(self) -> int:
+        """About how many gradient evaluations the audit of one model costs."""
+        looks = self.steps // self.attack.look_every + 2
+        of_a_look = {ADVERSARIAL: FAST_STEPS, **EXPECTED_GRADIENTS}
+        methods, goals = set(self.methods), len(set(self.goals))
+        return goals * sum(self.steps * GRADIENTS_A_STEP + looks * (1 + of_a_look[name]) for name in methods)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

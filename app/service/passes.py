@@ -15,6 +15,7 @@ from app.engine.jobs import Ask, Observer
 from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
+from app.networks.domain import Domain
 from app.service.options import COUNTERFACTUAL, ExplainOptions
 from app.service.results import ChosenTarget
 from app.service.targets import choose_rival, choose_targets
@@ -97,6 +98,17 @@ def logits_of(place: Place, images: Tensor, token: WorkToken, model: DeviceModel
     if not logits.isfinite().all():
         raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
     return logits
+
+
+def domain_score(place: Place, domain: Domain | None, image: Tensor, token: WorkToken) -> float | None:
+    """How far an image (channels, height, width) lies from a model's own; None of a model that cannot tell.
+
+    Raises:
+        Cancelled, DeadlineExceeded: the token is over.
+    """
+    if domain is None:
+        return None
+    return place.call(lambda: float(domain.scores(image[None].to(place.model.device))), token)
 
 
 def choose(place: Place, image: Tensor, classes: Sequence[str], options: ExplainOptions, token: WorkToken) -> Chosen:

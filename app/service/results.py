@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from app.images.animation import AnimatedPicture
 from app.networks.description import ModelDescription
@@ -93,6 +94,25 @@ class SecondOpinion:
     model: ModelFacts
     prediction: Prediction
     agrees: bool
+
+
+@dataclass(frozen=True)
+class InDistribution:
+    """Whether the image is the model's business: how far it lies from the images that the model was made from.
+
+    Attributes:
+        score: as `app.networks.domain` has it, about half for a usual image of the model's kind.
+        threshold: above it an image is called outside.
+        percentile: of held-out images of the model's kind, how many in a hundred lie nearer.
+        verdict: inside or outside.
+        sentence: the verdict in words.
+    """
+
+    score: float
+    threshold: float
+    percentile: float
+    verdict: Literal["inside", "outside"]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -296,6 +316,7 @@ class PredictResult:
     """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
 
     Attributes:
+        in_distribution: None where the model is not calibrated to tell.
         second_opinion: None where it was not asked for, or the model has no twin here.
     """
 
@@ -304,6 +325,7 @@ class PredictResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
     timing_ms: Mapping[str, float]
 
@@ -313,6 +335,7 @@ class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
+        in_distribution: None where the model is not calibrated to tell.
         margin: how much change the answer withstands, where it was asked for.
         second_opinion: as of a prediction.
         original: the upload as it was read, 8 bit, where `original` was asked for.
@@ -328,6 +351,7 @@ class ExplainResult:
     model: ModelFacts
     image: ImageFacts
     prediction: Prediction
+    in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
@@ -352,3 +376,66 @@ class Record:
     upload: bytes
     options: ExplainOptions
     description: ModelDescription
+
+
+@dataclass(frozen=True)
+class ExplanationAudit:
+    """One attack on one method's explanation of an image. What it came to is measured on the picture that is sent.
+
+    Attributes:
+        goal: "move" keeps the class and moves the map, "keep" changes the class and keeps the map.
+        found: whether a picture within the size has a class as the goal says; where none has, the rest is None.
+        rank_correlation, ssim: of the maps of the image and of the changed image; None where a map is the same
+            everywhere.
+        center_distance_pixels: between their centres of mass, pixels of the network's input.
+        perturbation_rms, perturbation_l2: of the change of the network's input.
+        class_before, class_before_id, class_after, class_after_id: what the image and the changed image are read as.
+        pictures: map_before, changed and map_after; the first alone where nothing was found.
+    """
+
+    method: str
+    goal: str
+    found: bool
+    rank_correlation: float | None
+    ssim: float | None
+    center_distance_pixels: float | None
+    perturbation_rms: float | None
+    perturbation_l2: float | None
+    class_before: str
+    class_before_id: int
+    class_after: str | None
+    class_after_id: int | None
+    pictures: Mapping[str, DrawnPicture]
+
+
+@dataclass(frozen=True)
+class ModelAudit:
+    """The attacks on one model's explanations.
+
+    Attributes:
+        prediction: of the image that was attacked.
+        image: that is: the upload at the network's input size, in 8 bits.
+        audits: by method, then goal, as they were asked for.
+    """
+
+    model: ModelFacts
+    prediction: Prediction
+    image: DrawnPicture
+    audits: tuple[ExplanationAudit, ...]
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Answer to `POST /v1/audits`. `timing_ms` has the keys queued, decode, audit, render.
+
+    Attributes:
+        model: the one that was asked; `image` says what it saw.
+        models: it comes first.
+    """
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    models: tuple[ModelAudit, ...]
+    timing_ms: Mapping[str, float]

@@ -81,7 +81,7 @@ def record_measures(folder: Path, checkpoint: Checkpoint, scores: Mapping[str, o
     found = {name: value for name, value in scores.items() if not _says_less(value, before.get(name))}
     runs = [run for part in (before, found) for run in cast(list[object], part.get("runs", []))]
     description = replace(checkpoint.description, scores={**before, **found, "runs": runs})
-    save_checkpoint(folder, checkpoint.network, description)
+    save_checkpoint(folder, checkpoint.network, description, domain=checkpoint.domain)
 
 
 def _says_less(value: object, than: object) -> bool:

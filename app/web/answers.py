@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -11,11 +11,20 @@ from starlette.responses import Response
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
 from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
-from app.service.results import ExplainResult, MarginResult, PredictResult, Record
-from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, object_name, picture_name
+from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
+from app.web.file_names import (
+    AUDIT_RESULT,
+    RESULT,
+    SHEET_FILE,
+    NamedFile,
+    audit_files_of,
+    files_of,
+    object_name,
+    picture_name,
+)
 from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
-from app.web.schemas import explanation_answer, margin_answer, prediction_answer
+from app.web.schemas import audit_answer, explanation_answer, margin_answer, prediction_answer
 
 
 def prediction_response(result: PredictResult) -> Response:
@@ -138,17 +147,24 @@ def _as_object(result: ExplainResult) -> Response:
 
 
 def _as_form(result: ExplainResult) -> Response:
-    body, content_type = write_parts(_files(result))
-    return Response(body, headers={"Content-Type": content_type})
+    return _form(_files(result))
 
 
 def _as_zip(result: ExplainResult) -> Response:
+    return _zip(_files(result), f"explanation-{result.id}.zip")
+
+
+def _form(files: Iterable[NamedFile]) -> Response:
+    body, content_type = write_parts(files)
+    return Response(body, headers={"Content-Type": content_type})
+
+
+def _zip(files: Iterable[NamedFile], name: str) -> Response:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
-        for file in _files(result):
+        for file in files:
             archive.writestr(file.name, file.content)
-    headers = {"Content-Disposition": f'attachment; filename="explanation-{result.id}.zip"'}
-    return Response(body.getvalue(), headers=headers, media_type=ZIP)
+    return Response(body.getvalue(), headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=ZIP)
 
 
 RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
@@ -162,6 +178,39 @@ REPORT_WRITERS: Mapping[str, Callable[[Record, Reporter], Response]] = {HTML: ht
 RESULT_TYPES = (*RESULT_WRITERS, *REPORT_WRITERS)
 EXPLANATION_TYPES = (*RESULT_TYPES, EVENTS)
 """The best offer comes first; events are written by `app.web.stream`, from `explanation_json`."""
+
+
+def audit_response(result: AuditResult, media_type: str) -> Response:
+    """The audit as one of `AUDIT_TYPES`."""
+    response = AUDIT_WRITERS[media_type](result)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _audit_json(result: AuditResult) -> Response:
+    return Response(_json(audit_answer(result)), media_type=JSON)
+
+
+def _audit_form(result: AuditResult) -> Response:
+    return _form(_audit_files(result))
+
+
+def _audit_zip(result: AuditResult) -> Response:
+    return _zip(_audit_files(result), f"audit-{result.id}.zip")
+
+
+AUDIT_WRITERS: Mapping[str, Callable[[AuditResult], Response]] = {
+    JSON: _audit_json,
+    FORM: _audit_form,
+    ZIP: _audit_zip,
+}
+AUDIT_TYPES = tuple(AUDIT_WRITERS)
+
+
+def _audit_files(result: AuditResult) -> Iterator[NamedFile]:
+    """The JSON, then what it names."""
+    yield NamedFile(AUDIT_RESULT, JSON, _json(audit_answer(result, embed=False)))
+    yield from audit_files_of(result)
 
 
 def _files(result: ExplainResult) -> Iterator[NamedFile]:

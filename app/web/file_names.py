@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.service.results import ExplainResult, TargetExplanation
+from app.service.results import AuditResult, ExplainResult, ExplanationAudit, ModelAudit, TargetExplanation
 from app.web.media_types import BYTES, DICOM, PNG, WEBP
 
 RESULT = "explanation.json"
+AUDIT_RESULT = "audit.json"
 ORIGINAL = "original.png"
 SHEET_FILE = "sheet.png"
 ARRAYS = "explanation.npz"
@@ -41,6 +42,25 @@ def files_of(result: ExplainResult) -> Iterator[NamedFile]:
         yield NamedFile(SHEET_FILE, PNG, result.sheet.png)
     if result.arrays_npz is not None:
         yield NamedFile(ARRAYS, BYTES, result.arrays_npz)
+
+
+def audit_files_of(result: AuditResult) -> Iterator[NamedFile]:
+    """Every picture that the JSON of an audit names when it is not within."""
+    for one in result.models:
+        yield NamedFile(attacked_name(one), PNG, one.image.png)
+        for attack in one.audits:
+            for name, drawn in attack.pictures.items():
+                yield NamedFile(audit_picture_name(one, attack, name), PNG, drawn.png)
+
+
+def attacked_name(audited: ModelAudit) -> str:
+    """Such as cifar10-image.png: names of models are safe."""
+    return f"{audited.model.name}-image.png"
+
+
+def audit_picture_name(audited: ModelAudit, attack: ExplanationAudit, picture: str) -> str:
+    """Such as cifar10-gradcam-move-changed.png."""
+    return f"{audited.model.name}-{attack.method}-{attack.goal}-{picture}.png"
 
 
 def picture_name(explanation: TargetExplanation, picture: str) -> str:

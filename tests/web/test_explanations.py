@@ -36,10 +36,8 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "second_opinion", "explanations", "margin", "timing_ms",
-        "original",
-        "sheet", "arrays",
-        "kept_until",
+        "id", "created", "model", "image", "prediction", "in_distribution", "second_opinion", "explanations", "margin",
+        "timing_ms", "original", "sheet", "arrays", "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]

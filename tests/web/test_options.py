@@ -8,18 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import OptionError
-from app.service.options import ExplainOptions, PredictOptions
-from app.web.options import EXPLAIN, NOT_YET, PREDICT, Given, explain_options, predict_options
+from app.service.options import AuditOptions, ExplainOptions, PredictOptions
+from app.web.options import (
+    AUDIT,
+    EXPLAIN,
+    NOT_YET,
+    PREDICT,
+    Given,
+    Option,
+    audit_options,
+    explain_options,
+    predict_options,
+)
 
 
 def test_every_option_of_the_service_can_be_given() -> None:
     assert {option.name for option in PREDICT} == {field.name for field in fields(PredictOptions)}
     assert {option.name for option in EXPLAIN} == {field.name for field in fields(ExplainOptions)}
+    assert {option.name for option in AUDIT} == {field.name for field in fields(AuditOptions)}
 
 
-def test_the_defaults_described_are_the_services_own() -> None:
-    service = {field.name: field.default for field in fields(ExplainOptions)}
-    for option in EXPLAIN:
+@pytest.mark.parametrize(("options", "read"), [(EXPLAIN, ExplainOptions), (AUDIT, AuditOptions)])
+def test_the_defaults_described_are_the_services_own(
+    options: tuple[Option, ...], read: type[ExplainOptions | AuditOptions]
+) -> None:
+    service = {field.name: field.default for field in fields(read)}
+    for option in options:
         if "default" in option.schema:
             described = option.schema["default"]
             assert (tuple(described) if isinstance(described, list) else described) == service[option.name]
@@ -28,6 +42,7 @@ def test_the_defaults_described_are_the_services_own() -> None:
 def test_nothing_given_is_the_defaults() -> None:
     assert explain_options({}) == ExplainOptions()
     assert predict_options({}) == PredictOptions()
+    assert audit_options({}) == AuditOptions()
 
 
 def test_null_is_the_default() -> None:
@@ -133,6 +148,28 @@ def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options:
 def test_an_option_of_explanations_is_refused_for_a_prediction() -> None:
     with pytest.raises(OptionError, match="rho is an option of explanations, and not one here"):
         predict_options({"rho": ["0.1"]})
+
+
+@pytest.mark.parametrize(
+    ("given_options", "sentence"),
+    [
+        ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
+        ({"methods": [""]}, "methods is empty; give any of adversarial, gradient,"),
+        ({"goals": ["hide"]}, "goals 'hide' is not offered; it must be one of move, keep."),
+        ({"goals": [[]]}, "goals is empty; give any of move, keep."),
+        ({"size_rms": ["0"]}, "size_rms is 0; it is the RMS of a change, from 0.001 to 1."),
+        ({"size_rms": ["small"]}, "size_rms is 'small'; it must be a number from 0.001 to 1."),
+        ({"steps": ["0"]}, "steps is 0; it must be gradient steps, from 1 to 1000."),
+        ({"beside": [["a", "b"]]}, "beside is a list; it must be the name of a model."),
+        ({"rho": ["0.1"]}, "rho is an option of explanations, and not one here."),
+    ],
+)
+def test_a_bad_option_of_an_audit_is_a_sentence_that_says_what_would_be_right(
+    given_options: Given, sentence: str
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        audit_options(given_options)
+    assert sentence in str(caught.value)
 
 
 JSON_VALUES = st.recursive(

@@ -179,6 +179,13 @@ def test_other_methods_lie_beside_with_their_agreement(review: Review, client: h
         expect(figures.nth(place)).to_contain_text(f"with the change {table['rank_correlation'][0][place + 1]:.2f}")
 
 
+def test_the_margin_is_said_in_the_servers_words(review: Review, client: httpx.Client) -> None:
+    review.find("[name=margin]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    expect(review.find("#margin")).to_have_text(asked(client, margin="true")["margin"]["says"])
+
+
 def test_an_image_is_explained_again_with_other_options(review: Review) -> None:
     review.drop({"one.png": IMAGE})
     review.wait_for_result()

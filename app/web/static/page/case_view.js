@@ -44,6 +44,7 @@ export class CaseView {
     this.#targets(one);
     this.#pictures(one, entry);
     this.#words(one, entry);
+    setText(this.find("#margin"), main.result?.margin?.says ?? "");
     this.#sizes(one, entry?.explanation);
     this.#beside(entry?.explanation);
     this.#bars(one, prediction, entry);

@@ -145,7 +145,7 @@ export class Cases extends EventTarget {
 
   /** Ask besides: why is it not read as that class? */
   contrast(one, target) {
-    const { targets, direction, methods, ...options } = one.main.options;
+    const { targets, direction, methods, margin, ...options } = one.main.options;
     Object.assign(one, { chosen: one.explained.length, size: null });
     one.asks.push(new Ask({ ...options, targets: [target], against: "predicted" }));
     this.#work();

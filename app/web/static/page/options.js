@@ -94,6 +94,7 @@ export class Options {
       top_k: LISTED,
       ...(form.get("rho") ? { rho: form.get("rho") } : {}),
       ...(form.has("sweep") ? { sweep: SWEPT } : {}),
+      ...(form.has("margin") ? { margin: "true" } : {}),
       ...(methods.length ? { methods } : {}),
       ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),
     };
@@ -109,7 +110,7 @@ export class Options {
       const id = this.classes.includes(word) ? this.classes.indexOf(word) : Number(word);
       if (this.classes[id] !== undefined) this.#named.add(id);
     }
-    this.form.elements.sweep.checked = "sweep" in others;
+    for (const box of ["sweep", "margin"]) this.form.elements[box].checked = box in others;
     for (const field of ["direction", "method", "rho", ...PARTS]) {
       if (field in others) this.form.elements[field].value = others[field];
     }

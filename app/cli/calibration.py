@@ -1,0 +1,60 @@
+"""What `aex evaluate --calibrate` finds out on images that the model did not learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.cli.common import console
+from app.errors import OptionError
+from app.networks.calibration import Calibration
+from app.networks.description import ModelDescription
+from app.networks.domain import Domain
+from app.training.data import DataSet
+from app.training.evaluate import Subject, as_plain
+from app.training.measures.domain import calibrate_domain
+from app.training.others import read_others
+from app.training.pictures import Shape
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What goes into a model's folder, beside its scores.
+
+    Attributes:
+        calibration: for model.json.
+        domain: the numbers that it is calibrated to.
+        scores: what was measured on the way, as plain JSON.
+    """
+
+    calibration: Calibration
+    domain: Domain
+    scores: dict[str, object]
+
+
+def calibrate(
+    subject: Subject, description: ModelDescription, data: DataSet, others: Sequence[Path], seed: int
+) -> Calibrated:
+    """Draw the lines that the service judges a model's answers by.
+
+    Args:
+        subject: the network.
+        description: of the model.
+        data: the images that it learned from, and a test split.
+        others: npz files, folders or zips of images of other kinds.
+        seed: of the choice of images.
+    """
+    size = description.input
+    shape = Shape(size.height, size.width, size.channels, size.fit)
+    read = {}
+    for path in others:
+        console.print(f"reading {path.name}")
+        read[path.stem] = read_others(path, shape, seed)
+    if len(read) < len(others):
+        raise OptionError("Two of --others are called alike; copy one to another name.")
+    console.print("calibrating")
+    found = calibrate_domain(subject.network, data.train, data.test, read, seed)
+    calibration = replace(description.calibration or Calibration(), domain=found.calibration)
+    scores: dict[str, object] = {"own_images": as_plain(found.own)}
+    if found.others:
+        scores["other_images"] = as_plain(found.others)
+    return Calibrated(calibration, found.domain, scores)
