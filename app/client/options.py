@@ -16,6 +16,7 @@ class PredictOptions(TypedDict, total=False):
     page: int
     frame: int
     window: tuple[float, float]
+    region: tuple[int, int, int, int]
 
 
 class ExplainOptions(PredictOptions, total=False):
