@@ -1,8 +1,10 @@
 """What `aex evaluate --calibrate` finds out on images that the model did not learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from app.cli.common import console
 from app.errors import OptionError
@@ -12,6 +14,7 @@ from app.networks.domain import Domain
 from app.training.data import DataSet
 from app.training.evaluate import Subject, as_plain
 from app.training.measures.domain import calibrate_domain
+from app.training.measures.gain import calibrate_gain
 from app.training.others import read_others
 from app.training.pictures import Shape
 
@@ -32,7 +35,7 @@ class Calibrated:
 
 
 def calibrate(
-    subject: Subject, description: ModelDescription, data: DataSet, others: Sequence[Path], seed: int
+    subject: Subject, description: ModelDescription, data: DataSet, others: Sequence[Path], images: int, seed: int
 ) -> Calibrated:
     """Draw the lines that the service judges a model's answers by.
 
@@ -41,6 +44,7 @@ def calibrate(
         description: of the model.
         data: the images that it learned from, and a test split.
         others: npz files, folders or zips of images of other kinds.
+        images: to explain.
         seed: of the choice of images.
     """
     size = description.input
@@ -51,10 +55,14 @@ def calibrate(
         read[path.stem] = read_others(path, shape, seed)
     if len(read) < len(others):
         raise OptionError("Two of --others are called alike; copy one to another name.")
-    console.print("calibrating")
+    console.print("looking at images of its own")
     found = calibrate_domain(subject.network, data.train, data.test, read, seed)
-    calibration = replace(description.calibration or Calibration(), domain=found.calibration)
-    scores: dict[str, object] = {"own_images": as_plain(found.own)}
+    console.print("explaining")
+    chosen = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(seed))[:images]
+    device = next(subject.network.parameters()).device
+    gain = calibrate_gain(subject.climbed, data.test.floats(chosen).to(device), subject.rho)
+    calibration = Calibration(domain=found.calibration, gain=gain.calibration)
+    scores: dict[str, object] = {"own_images": as_plain(found.own), "gain_per_rms": gain.as_scores()}
     if found.others:
         scores["other_images"] = as_plain(found.others)
     return Calibrated(calibration, found.domain, scores)

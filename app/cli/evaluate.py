@@ -139,7 +139,7 @@ def evaluate(
     measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)} if parts else {}
     command = typed_command()
     scores = scores_of(measured[ours.name].measures, command) if measured else {"runs": [{"command": command}]}
-    calibrated = calibrate(ours, description, read, others_of or (), seed) if calibrating else None
+    calibrated = calibrate(ours, description, read, others_of or (), images, seed) if calibrating else None
     if calibrated is not None:
         scores |= calibrated.scores
     if others:
@@ -234,8 +234,15 @@ def _load(path: Path, device: torch.device) -> tuple[Subject, ModelDescription]:
         network, description = imported.network.to(device), imported.description
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    name = path.name if path.is_dir() else path.stem
-    return Subject(name, network, sha256[:16], description.classes, description.explanation.rho), description
+    temperature = (description.training or {}).get("temperature")
+    return Subject(
+        name=path.name if path.is_dir() else path.stem,
+        network=network,
+        key=sha256[:16],
+        classes=description.classes,
+        rho=description.explanation.rho,
+        temperature=temperature if isinstance(temperature, float) else None,
+    ), description
 
 
 def _load_beside(path: Path, device: torch.device, first: ModelDescription) -> Subject:

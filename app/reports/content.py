@@ -23,6 +23,7 @@ from app.reports.words import (
     role_in_words,
     seen_in_words,
     title_of,
+    verdict_in_words,
     wish,
 )
 from app.service.options import SWEEP_PICTURES
@@ -168,6 +169,7 @@ def _target_part(number: int, one: TargetExplanation, record: Record) -> Part:
         ("gradient steps", str(one.steps)),
         ("settled at the size asked for", "yes" if one.converged else "no"),
         ("moved as asked for", "yes" if one.goal_met else "no"),
+        *((("to be relied on", verdict_in_words(one.verdict)),) if one.verdict is not None else ()),
     ]
     pictures = tuple(_shown(name, drawn, one) for name, drawn in one.pictures.items())
     words = (f"{wish(one)} {outcome(one, record.result.prediction.best.name)}",)

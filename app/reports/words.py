@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from app.service.options import ExplainOptions, Heatmap, Overlay
-from app.service.results import ClassProbability, DrawnPicture, ImageFacts, ModelFacts, TargetExplanation
+from app.service.results import (
+    ClassProbability,
+    DrawnPicture,
+    ImageFacts,
+    Level,
+    ModelFacts,
+    TargetExplanation,
+    Verdict,
+)
 
 LIMITS = (
     "The change shows what this network responds to. It does not show what is true of what is pictured, nor that one is"
@@ -22,6 +30,11 @@ _ROLES = {
     "predicted": "the class it was read as",
     "runner_up": "the second most probable class",
     "named": "a class asked for",
+}
+_LEVELS: dict[Level, str] = {
+    "high": "All that was measured speaks for it.",
+    "low": "With care.",
+    "abstain": "No: read nothing from it.",
 }
 _FITS = {
     "stretch": "stretched to the input's shape",
@@ -80,6 +93,11 @@ def outcome(one: TargetExplanation, read_as: str) -> str:
     elif not one.goal_met:
         sentences.append("The change did not move what it was meant to move: there is nothing to be read from it.")
     return " ".join(sentences)
+
+
+def verdict_in_words(verdict: Verdict) -> str:
+    """How far, and why."""
+    return " ".join([_LEVELS[verdict.level], *(printable(reason.sentence) for reason in verdict.reasons)])
 
 
 def role_in_words(role: str) -> str:

@@ -70,6 +70,7 @@ from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
 from app.service.sweep import SWEEP_SIDE, with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
+from app.service.verdict import reasons_for, verdict_of
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,7 @@ class Explainer:
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("explain", place):
                 score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
+            known = in_distribution_of(checkpoint, score)
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [_draw_all(upload, found, beside, options, scale, finishing)]
@@ -271,9 +273,15 @@ class Explainer:
             model=started.model,
             image=started.image,
             prediction=prediction,
-            in_distribution=in_distribution_of(checkpoint, score),
+            in_distribution=known,
             second_opinion=second,
-            explanations=tuple(_as_asked(one, options) for one in explanations),
+            explanations=tuple(
+                replace(
+                    _as_asked(one, options),
+                    verdict=verdict_of(reasons_for(one, known, second, checkpoint.description.calibration)),
+                )
+                for one in explanations
+            ),
             timing_ms=clock.timing_ms,
             original=original,
             sheet=sheet,
@@ -357,7 +365,7 @@ class Explainer:
     def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
         """The further model that an audit is of, if any."""
         if options.beside is None:
-            twin = self._catalogue.twin(served.checkpoint.name)
+            twin = self._twin(options)
             return [] if twin is None else [twin]
         if options.beside == served.checkpoint.name:
             raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
@@ -506,7 +514,7 @@ def _judge(
             role=role,
             against=None if against is None else classes[against],
             against_id=against,
-            direction=direction,
+            direction=directions[row],
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),

@@ -243,7 +243,8 @@ class AuditOptions(PredictOptions):
     """Options of attacks on the explanations of an image.
 
     Attributes:
-        beside: name of a further model whose explanations are attacked; None for the model's twin, where it names one.
+        beside: name of a further model whose explanations are attacked; None for the model's twin, if it gives a second
+            opinion.
         methods: whose explanations are attacked, by `METHOD_NAMES`.
         goals: "move" keeps the class and moves the map, "keep" changes the class and keeps the map.
         size_rms: of the change at the most.

@@ -115,6 +115,32 @@ class InDistribution:
     sentence: str
 
 
+Level = Literal["high", "low", "abstain"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that was measured, and how far an explanation is to be relied on by it alone.
+
+    Attributes:
+        about: what was measured: search, image, twin, gain, or what else there is to know of an explanation.
+        level: abstain says not to read anything from it.
+        sentence: what was found.
+    """
+
+    about: str
+    level: Level
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far an explanation is to be relied on: the weakest level of its reasons, which stand weakest first."""
+
+    level: Level
+    reasons: tuple[Reason, ...]
+
+
 @dataclass(frozen=True)
 class ChosenTarget:
     """A class that is explained; `role` as in `TargetExplanation`."""
@@ -194,6 +220,7 @@ class TargetExplanation:
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
         objects: DICOM files by kind, secondary_capture and parametric_map: those asked for.
+        verdict: how far it is to be relied on; None at the further sizes of a sweep.
     """
 
     target: str
@@ -222,6 +249,7 @@ class TargetExplanation:
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
     objects: Mapping[str, bytes] = field(default_factory=dict)
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)

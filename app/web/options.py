@@ -201,7 +201,7 @@ AUDIT = (
         {
             "type": "string",
             "description": "name of another model whose explanations are attacked too; by default the model's plain"
-            " twin, where it names one",
+            " twin, where it names one and second_opinion is not false",
         },
     ),
     _list(

@@ -170,6 +170,23 @@ class DicomObject(BaseModel):
     file: str | None = Field(description="the name of its part or file; null where data has it")
 
 
+class Reason(BaseModel):
+    """One thing that was measured, and how far the explanation is to be relied on by it alone."""
+
+    about: str = Field(description="search, image, twin or gain (of probability for the size of the change)")
+    level: Literal["high", "low", "abstain"]
+    sentence: str = Field(description="what was found")
+
+
+class Verdict(BaseModel):
+    """How far an explanation is to be relied on."""
+
+    level: Literal["high", "low", "abstain"] = Field(
+        description="the weakest level of the reasons; abstain: read nothing from it"
+    )
+    reasons: list[Reason] = Field(description="the weakest first")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -209,6 +226,7 @@ class Explanation(BaseModel):
     objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
+    verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
 
 
 class InDistribution(BaseModel):
@@ -519,12 +537,13 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+        verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
     )
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation", "verdict")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

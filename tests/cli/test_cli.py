@@ -138,7 +138,7 @@ def test_a_missing_file_is_named(aex: Aex) -> None:
         (("--scale", "big"), "scale is 'big'; it is a pixel level above 0 and at most 1, or auto."),
         (("--sweep", "some"), "sweep is 'some'; it is a number of sizes, or the sizes, such as 0.01,0.02,0.05."),
         (("--sweep", "0.2,0.1"), "sweep has 0.1 after 0.2; its sizes must rise from above 0, to at most 1."),
-        (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper."),
+        (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper, counterfactual."),
         (("--target", "unicorn"), "target 'unicorn' is no class of this model"),
         (("--model", "none"), "There is no model none; available: "),
     ],

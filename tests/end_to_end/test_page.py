@@ -21,6 +21,7 @@ def test_from_dropping_a_file_to_its_report(browser: Browser, server: str) -> No
     review.drop(named(EXAMPLES, "ship-1.png"))
     review.wait_for_result()
     expect(review.find("#reading")).to_contain_text("Read as ship, ")
+    expect(review.find("#reading")).to_contain_text("plain twin")
     file_hash = hashlib.sha256((EXAMPLES / "ship-1.png").read_bytes()).hexdigest()
     review.find("summary").filter(has_text="All facts").click()
     expect(review.find("#facts")).to_contain_text(file_hash)

@@ -145,9 +145,13 @@ def test_another_model_is_attacked_at_its_own_size_in_the_same_place(explainer: 
     assert [(one.model.name, one.image.width) for one in result.models] == [("plain", SIDE), ("small", SIDE - 2)]
 
 
-def test_a_model_without_a_twin_is_attacked_alone(explainer: Explainer) -> None:
-    result = audit(explainer, model="plain", methods=("gradcam",), goals=("move",), steps=2)
-    assert [one.model.name for one in result.models] == ["plain"]
+@pytest.mark.parametrize(("model", "second_opinion"), [("plain", True), ("robust", False)])
+def test_a_model_without_a_twin_or_whose_twin_is_not_asked_is_attacked_alone(
+    explainer: Explainer, model: str, second_opinion: bool
+) -> None:
+    options = {"methods": ("gradcam",), "goals": ("move",), "steps": 2}
+    result = audit(explainer, model=model, second_opinion=second_opinion, **options)
+    assert [one.model.name for one in result.models] == [model]
     assert set(result.timing_ms) == {"queued", "decode", "audit", "render"}
 
 

@@ -24,10 +24,12 @@ from app.service.results import (
     MethodCost,
     ModelFacts,
     Prediction,
+    Reason,
     Record,
     Region,
     TargetExplanation,
 )
+from app.service.verdict import verdict_of
 from tests.networks.small import small_description
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -60,6 +62,7 @@ def record(
             agreement=None if methods == 1 else AgreementTable(names, table(), table()),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
+            verdict=verdict_of([Reason(about, "low", f"{about} {number}" + "x" * 120) for about in "abcd"]),
         )
         for number in range(targets)
     )  # fmt: skip
@@ -94,6 +97,7 @@ def swept(one: TargetExplanation, number: int, picture: int, top: tuple[ClassPro
         top_after=top,
         methods={name: MethodCost(number + 1000, 2) for name in one.methods},
         pictures={"explained": DrawnPicture(bytes(picture), 8, 8)},
+        verdict=None,
     )
 
 

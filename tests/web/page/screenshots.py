@@ -14,7 +14,7 @@ from tests.web.page.review import Review, named
 
 DOCS = ROOT / "docs"
 WIDE, PHONE = (1360, 900), (390, 844)
-COLORS = 256
+COLORS, COLORS_KMEANS = 256, 4
 PATIENCE_SECONDS = 300
 
 
@@ -30,7 +30,7 @@ def save(review: Review, name: str) -> None:
     """The whole page, in few colours, for a file that is quick to load."""
     review.tab.mouse.move(0, 0)
     drawn = Image.open(io.BytesIO(review.tab.screenshot(full_page=True)))
-    drawn.convert("RGB").quantize(COLORS).save(DOCS / f"page-{name}.png", optimize=True)
+    drawn.convert("RGB").quantize(COLORS, kmeans=COLORS_KMEANS).save(DOCS / f"page-{name}.png", optimize=True)
 
 
 def explained(browser: Browser, address: str) -> None:

@@ -46,7 +46,7 @@ def test_a_dropped_image_is_explained_as_the_interface_says(review: Review, clie
     answer = asked(client)
     prediction, (first, second) = answer["prediction"], answer["explanations"]
     expect(review.find("#name")).to_have_text("one.png")
-    expect(review.find("#reading")).to_have_text(f"Read as {prediction['class']}, {shown(prediction['probability'])}")
+    expect(review.find("#reading")).to_have_text(f"Read as {prediction['class']}, {shown(prediction['probability'])}.")
     before = {one["class"]: shown(one["probability"]) for one in prediction["top"]}
     for place, one in enumerate((first, second)):
         review.find("#targets button").nth(place).click()
@@ -150,7 +150,7 @@ def test_the_slider_shows_each_size_that_was_computed_and_asks_for_nothing(
 ) -> None:
     review.drop({"one.png": IMAGE})
     review.wait_for_result()
-    review.button("Explain at other sizes too").click()
+    review.button("Explain at other sizes").click()
     slider = review.find("#size")
     expect(slider).to_be_visible()
     one = asked(client, targets="predicted", sweep=8)["explanations"][0]
@@ -177,6 +177,18 @@ def test_other_methods_lie_beside_with_their_agreement(review: Review, client: h
     for place, name in enumerate(("Input gradient", "Grad-CAM")):
         expect(figures.nth(place).locator("figcaption")).to_have_text(name)
         expect(figures.nth(place)).to_contain_text(f"with the change {table['rank_correlation'][0][place + 1]:.2f}")
+
+
+def test_the_smallest_change_that_flips_it_finds_its_size_by_itself(review: Review, client: httpx.Client) -> None:
+    review.find("#method").select_option("counterfactual")
+    review.find("#rho").fill("0.05")
+    review.find("[name=sweep]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    one = asked(client, method="counterfactual")["explanations"][0]
+    expect(review.find("#words")).to_contain_text(f"RMS {rms(one['perturbation_rms'])}")
+    expect(review.find("#words")).to_contain_text(f"is read as {one['changed_class_to']}")
+    expect(review.button("Explain at other sizes")).to_be_hidden()
 
 
 def test_the_margin_is_said_in_the_servers_words(review: Review, client: httpx.Client) -> None:

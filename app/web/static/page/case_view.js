@@ -2,6 +2,7 @@
 
 import { reportAddress } from "./api.js";
 import { secondsUntil, stateOf } from "./case_list.js";
+import { COUNTERFACTUAL } from "./options.js";
 import {
   METHODS,
   adviceOn,
@@ -11,7 +12,7 @@ import {
   partOf,
   percent,
   pixels,
-  readAs,
+  readingIn,
   titleOf,
 } from "./words.js";
 
@@ -36,7 +37,7 @@ export class CaseView {
     const entry = atSize(one.explained[one.chosen] ?? one.explained[0], one.size);
     const prediction = main.result?.prediction ?? main.prediction;
     this.find("#name").textContent = one.name;
-    this.find("#reading").textContent = prediction ? `Read as ${readAs(prediction)}` : "";
+    this.find("#reading").textContent = prediction ? readingIn(prediction, main.result?.second_opinion) : "";
     this.#kept(entry?.ask.result ?? main.result);
     this.#progress(open);
     this.#problem(open);
@@ -126,7 +127,7 @@ export class CaseView {
   #sizes(one, explanation) {
     const sweep = explanation?.sweep ?? [];
     this.find("#sizes").hidden = !sweep.length;
-    this.find("#sweep").hidden = Boolean(sweep.length) || !explanation;
+    this.find("#sweep").hidden = Boolean(sweep.length) || !explanation || explanation.method === COUNTERFACTUAL;
     if (!sweep.length) return;
     const slider = this.find("#size");
     slider.max = sweep.length - 1;

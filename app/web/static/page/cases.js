@@ -1,6 +1,7 @@
 // The images of this page and what was asked of each; knows no HTML. Whoever listens is told which case changed.
 
 import { explain, kept, keptImage, keptImageAddress, Lost } from "./api.js";
+import { COUNTERFACTUAL } from "./options.js";
 
 const AT_ONCE = 2;
 const FULL_SECONDS = 10; // until the next try, where the server did not say
@@ -50,9 +51,8 @@ function optionsOf({ model, prediction, explanations }) {
   return {
     model: model.name,
     targets: explanations.map((one) => String(one.target_id)),
-    direction,
     method,
-    rho: String(rho),
+    ...(method === COUNTERFACTUAL ? {} : { direction, rho: String(rho) }),
     top_k: prediction.top.length,
     ...(sweep.length ? { sweep: sweep.length - 1 } : {}),
     ...(against_id === null ? {} : { against: String(against_id) }),
@@ -145,7 +145,8 @@ export class Cases extends EventTarget {
 
   /** Ask besides: why is it not read as that class? */
   contrast(one, target) {
-    const { targets, direction, methods, margin, ...options } = one.main.options;
+    const { targets, direction, methods, margin, method, ...others } = one.main.options;
+    const options = method === COUNTERFACTUAL ? others : { ...others, method };
     Object.assign(one, { chosen: one.explained.length, size: null });
     one.asks.push(new Ask({ ...options, targets: [target], against: "predicted" }));
     this.#work();

@@ -4,6 +4,7 @@ import { model, models } from "./api.js";
 
 const LISTED = 20; // classes in the bars, at the most
 const PARTS = ["page", "frame", "window"]; // of a file
+export const COUNTERFACTUAL = "counterfactual"; // finds size and direction by itself
 export const SWEPT = 8; // sizes of a slider
 
 export class Options {
@@ -89,11 +90,11 @@ export class Options {
     return {
       model: this.model.value,
       targets: targets.length ? targets : ["predicted"],
-      direction: form.get("direction"),
       method: form.get("method"),
       top_k: LISTED,
-      ...(form.get("rho") ? { rho: form.get("rho") } : {}),
-      ...(form.has("sweep") ? { sweep: SWEPT } : {}),
+      ...(form.get("method") === COUNTERFACTUAL ? {} : { direction: form.get("direction") }),
+      ...(form.get("method") !== COUNTERFACTUAL && form.get("rho") ? { rho: form.get("rho") } : {}),
+      ...(form.get("method") !== COUNTERFACTUAL && form.has("sweep") ? { sweep: SWEPT } : {}),
       ...(form.has("margin") ? { margin: "true" } : {}),
       ...(methods.length ? { methods } : {}),
       ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),

@@ -112,10 +112,10 @@ export class Panes {
     middle.textContent = kind === "signed" ? "0" : "";
     highest.textContent = kind === "signed" ? `+${scale}` : `${scale}`;
     this.root.querySelector("#color-title").textContent =
-      kind === "signed" ? "change of brightness, mean of colours" : "size of the change, RMS of colours";
+      kind === "signed" ? "change, mean of colours" : "change, RMS of colours";
     const { left, top, width, height } = image.seen;
     this.root.querySelector("#unseen").hidden = left + top === 0 && width === image.width && height === image.height;
-    this.root.querySelector("#gain").textContent = `times ${(0.5 / scale).toPrecision(2)}, around grey`;
+    this.root.querySelector("#gain").textContent = `around grey, times ${(0.5 / scale).toPrecision(2)}`;
     const frames = {
       original: "The image as it was given.",
       heatmap: `Where it changes towards ${one.target}, as a heatmap.`,

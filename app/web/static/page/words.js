@@ -6,6 +6,11 @@ export function percent(probability) {
   return `${(100 * probability).toFixed(probability < 0.1 || probability > 0.99 ? 1 : 0)}%`;
 }
 
+/** Within a sentence. */
+function inWords(probability) {
+  return percent(probability).replace(">", "over ").replace("<", "under ");
+}
+
 export function pixels(rms) {
   return rms.toPrecision(3).replace(/^0/, "");
 }
@@ -22,7 +27,7 @@ export function explanationIn(one, prediction) {
   if (one.rho === 0) return "This is the image as it was given, with nothing changed.";
   const aim = one.direction === "encourage" ? "more" : "less";
   const contrast = one.against ? ` and not ${one.against}` : "";
-  const moved = `from ${percent(one.probability_before)} to ${percent(one.probability_after)}`;
+  const moved = `from ${inWords(one.probability_before)} to ${inWords(one.probability_after)}`;
   const read = one.changed_class_to
     ? `The changed picture is read as ${one.changed_class_to}, no longer as ${prediction.class}.`
     : `The changed picture is still read as ${prediction.class}.`;
@@ -63,6 +68,14 @@ export function clock(time) {
 
 export function readAs(prediction) {
   return `${prediction.class}, ${percent(prediction.probability)}`;
+}
+
+/** What the network reads, and what its plain twin makes of it, where it has one. */
+export function readingIn(prediction, second) {
+  const read = `Read as ${readAs(prediction)}.`;
+  if (!second) return read;
+  if (second.agrees) return `${read} Its plain twin agrees.`;
+  return `${read} Its plain twin reads ${readAs(second.prediction)}: look twice.`;
 }
 
 /** What went wrong with one image and what to do: `retry` says whether the same may go well another time. */
