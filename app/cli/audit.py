@@ -16,10 +16,12 @@ from app.cli.common import (
     FrameNumber,
     LevelWindow,
     PageNumber,
+    RegionBox,
     console,
     each_image,
     naming,
     progress_bar,
+    read_region,
     read_settings,
     read_window,
     typed_command,
@@ -66,6 +68,7 @@ def audit(
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     device: DeviceName = None,
 ) -> None:
     """How far can explanations be made to lie by a change too small to see? Attack each method, and measure.
@@ -82,7 +85,7 @@ def audit(
     check_methods(chosen)
     where = read_settings(device=device).torch_device()
     models = [load_checkpoint(folder, where) for folder in (model, *(beside or ()))]
-    selection = PredictOptions(page=page, frame=frame, window=read_window(window)).selection
+    selection = PredictOptions(page=page, frame=frame, window=read_window(window), region=read_region(region)).selection
     options = AttackOptions(size_rms=size, steps=steps, seed=seed)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
-from app.web.values import center_and_width
+from app.web.values import box, center_and_width
 
 console = Console()
 errors = Console(stderr=True)
@@ -32,6 +32,10 @@ PageNumber = Annotated[int | None, typer.Option("--page", help="Page of a PDF or
 FrameNumber = Annotated[
     int | None,
     typer.Option("--frame", help="Frame of a DICOM, HEIC or GIF file, from 1 (default: DICOM's middle one)."),
+]
+RegionBox = Annotated[
+    str | None,
+    typer.Option("--region", help="left,top,width,height in pixels: show the network this part (default: all)."),
 ]
 LevelWindow = Annotated[
     str | None, typer.Option("--window", help="center,width of DICOM levels, in its units (default: the file's own).")
@@ -88,6 +92,16 @@ def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
             except OSError as error:
                 raise DataError(f"{path} cannot be read: {error.strerror}.") from error
             bar.advance(task)
+
+
+def read_region(text: str | None) -> tuple[int, int, int, int] | None:
+    """The box of `--region`."""
+    if text is None:
+        return None
+    try:
+        return box(text)
+    except ValueError:
+        raise OptionError(f"region is {text!r}; it must be left,top,width,height: four whole numbers.") from None
 
 
 def read_window(text: str | None) -> tuple[float, float] | None:

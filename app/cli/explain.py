@@ -16,11 +16,13 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    RegionBox,
     SecondOpinion,
     console,
     each_image,
     naming,
     print_second_opinion,
+    read_region,
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
@@ -77,6 +79,7 @@ def explain(
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     report: Annotated[
         list[Path] | None,
         typer.Option("--report", help="File for a report, .html, .pdf, or .dcm of a DICOM image; may be given again."),
@@ -126,6 +129,7 @@ def explain(
         page=page,
         frame=frame,
         window=read_window(window),
+        region=read_region(region),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []

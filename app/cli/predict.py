@@ -17,12 +17,14 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    RegionBox,
     SecondOpinion,
     console,
     each_image,
     naming,
     open_explainer,
     print_second_opinion,
+    read_region,
     read_window,
 )
 from app.cli.remote import ServerAddress, as_error, asking, given
@@ -44,6 +46,7 @@ def predict(
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
     server: ServerAddress = None,
@@ -61,6 +64,7 @@ def predict(
         page=page,
         frame=frame,
         window=read_window(window),
+        region=read_region(region),
     )
     predicting = (
         _predicting_here(options, models, device, images=len(images))

@@ -12,11 +12,13 @@ class PredictOptions(TypedDict, total=False):
 
     model: str
     top_k: int
+    second_opinion: bool
     timeout_ms: int
     page: int
     frame: int
     window: tuple[float, float]
     second_opinion: bool
+    region: tuple[int, int, int, int]
 
 
 class ExplainOptions(PredictOptions, total=False):

@@ -55,7 +55,7 @@ class PredictOptions:
         top_k: how many classes to list, 0 for all.
         second_opinion: whether the model's twin is asked, too, where it names one.
         timeout_ms: milliseconds until the request is given up, or None for the installation's.
-        page, frame, window: which part of the file, as in `Selection`.
+        page, frame, window, region: which part of the file, as in `Selection`.
     """
 
     model: str | None = None
@@ -65,6 +65,7 @@ class PredictOptions:
     page: int | None = None
     frame: int | None = None
     window: tuple[float, float] | None = None
+    region: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         _within("top_k", self.top_k, 0, 1_000_000, "a number of classes, 0 for all")
@@ -76,10 +77,13 @@ class PredictOptions:
         if self.window is not None and self.window[1] <= 0:
             raise OptionError(f"The window's width is {self.window[1]:g}; give center,width with a width above 0.")
 
+        if self.region is not None and (min(self.region) < 0 or min(self.region[2:]) < 1):
+            raise OptionError(f"region is {self.region}; give left,top,width,height in pixels, the last two above 0.")
+
     @property
     def selection(self) -> Selection:
         """The part of the file that is asked for."""
-        return Selection(self.page, self.frame, self.window)
+        return Selection(self.page, self.frame, self.window, self.region)
 
 
 @dataclass(frozen=True)

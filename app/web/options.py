@@ -29,7 +29,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import center_and_width, names, number, pixel_level, sizes, text, truth, whole
+from app.web.values import box, center_and_width, names, number, pixel_level, sizes, text, truth, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -109,6 +109,18 @@ PREDICT = (
             "maxItems": 2,
             "description": "center and width, in the DICOM file's units such as HU, of the levels that run from black"
             " to white; the file's own by default",
+        },
+    ),
+    Option(
+        "region",
+        box,
+        "left,top,width,height: four whole numbers of pixels",
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "left, top, width and height, in pixels, of what the network is shown; all by default",
         },
     ),
 )
