@@ -17,7 +17,6 @@ class PredictOptions(TypedDict, total=False):
     page: int
     frame: int
     window: tuple[float, float]
-    second_opinion: bool
     region: tuple[int, int, int, int]
 
 
