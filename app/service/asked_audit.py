@@ -7,6 +7,7 @@ from torch import Tensor
 from app.adversarial.aims import Aims
 from app.adversarial.explain import fast_rows
 from app.adversarial.loop import require_finite
+from app.adversarial.sizes import l2
 from app.comparison.audit import GRADIENTS_A_STEP, Climb, ExplainedBy, Goal, audit
 from app.engine.asked_network import AskedNetwork
 from app.engine.device import Place
@@ -14,9 +15,11 @@ from app.engine.jobs import Ask
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
+from app.service.audit_pictures import draw_audit
 from app.service.auditing import MethodAudit, climb_of
 from app.service.beside import asked_method
 from app.service.options import ADVERSARIAL, AuditOptions
+from app.service.results import ExplanationAudit
 
 
 def audit_image(
@@ -83,3 +86,28 @@ def _explained_by(place: Place, checkpoint: Checkpoint, name: str, token: WorkTo
         return looped.perturbation
 
     return adversarial
+
+
+def audited(picture: Tensor, attack: MethodAudit, checkpoint: Checkpoint) -> ExplanationAudit:
+    """What one attack on one image (channels, height, width) came to."""
+    audit, classes = attack.audit, checkpoint.description.classes
+    found, before, after = bool(audit.found), int(audit.class_before), int(audit.class_after)
+
+    def said(figure: Tensor) -> float | None:
+        return float(figure) if found and figure.isfinite() else None
+
+    return ExplanationAudit(
+        method=attack.method,
+        goal=attack.goal,
+        found=found,
+        rank_correlation=said(audit.spearman),
+        ssim=said(audit.ssim),
+        center_distance_pixels=said(audit.center_distance),
+        perturbation_rms=said(audit.perturbation_rms),
+        perturbation_l2=said(l2(audit.pictures - picture)),
+        class_before=classes[before],
+        class_before_id=before,
+        class_after=classes[after] if found else None,
+        class_after_id=after if found else None,
+        pictures=draw_audit(picture, attack.method, audit),
+    )
