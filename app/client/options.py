@@ -12,6 +12,7 @@ class PredictOptions(TypedDict, total=False):
 
     model: str
     top_k: int
+    second_opinion: bool
     timeout_ms: int
     page: int
     frame: int
