@@ -22,8 +22,7 @@ def violations(review: Review) -> list[str]:
     return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found if one["impact"] in GRAVE]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("scheme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["wide light", "phone dark"])
 def test_no_state_has_a_grave_violation(
     new_tab: Callable[[], Page], served: Served, scheme: str, size: dict[str, int]
 ) -> None:

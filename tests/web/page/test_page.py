@@ -207,9 +207,9 @@ def test_an_image_is_explained_again_with_other_options(review: Review) -> None:
 
 
 @pytest.mark.parametrize(
-    ("color_map", "kind"), [("coolwarm", "signed"), ("PuOr_r", "signed"), ("inferno", "magnitude")]
+    ("color_map", "kind", "overlay"),
+    [("coolwarm", "signed", "original"), ("PuOr_r", "signed", "none"), ("inferno", "magnitude", "original")],
 )
-@pytest.mark.parametrize("overlay", ["original", "none"])
 def test_the_map_is_the_one_that_the_server_draws(
     review: Review, client: httpx.Client, color_map: str, kind: str, overlay: str
 ) -> None:
