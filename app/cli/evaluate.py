@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from app.adversarial.sizes import l2_per_rms
-from app.cli.calibration import Calibrated, calibrate
+from app.cli.calibration import Calibrated, calibrate, check_sanity
 from app.cli.common import console, progress_bar, read_settings, typed_command
 from app.engine.steps.openvino import openvino_step
 from app.engine.steps.protocol import StepNetwork
@@ -80,6 +80,12 @@ def evaluate(
             "--calibrate/--no-calibrate", help="Find where its own images lie; reads the training split, too."
         ),
     ] = False,
+    checking: Annotated[
+        bool,
+        typer.Option(
+            "--sanity/--no-sanity", help="See how explanations change as layers are made random, of --images."
+        ),
+    ] = False,
     others_of: Annotated[
         list[Path] | None,
         typer.Option("--others", help="Images of other kinds, for --calibrate: npz, folder or zip; repeatable."),
@@ -112,7 +118,7 @@ def evaluate(
 
     Examples: aex evaluate models/cifar10 --data cifar10.npz    … --images 1000 --steps 450 --restarts 1 --record
     … --beside models/other --judge models/other --resume run.safetensors --json run.json --plot run.png
-    … --only '' --calibrate --others photos.zip --record
+    … --only '' --calibrate --others photos.zip --sanity --images 50 --record
     """
     device = read_settings().torch_device()
     if record and not model.is_dir():
@@ -140,8 +146,8 @@ def evaluate(
     command = typed_command()
     scores = scores_of(measured[ours.name].measures, command) if measured else {"runs": [{"command": command}]}
     calibrated = calibrate(ours, description, read, others_of or (), images, seed) if calibrating else None
-    if calibrated is not None:
-        scores |= calibrated.scores
+    scores |= {} if calibrated is None else calibrated.scores
+    scores |= {"sanity": check_sanity(ours, test, images, seed)} if checking else {}
     if others:
         scores |= _beside(ours, measured)
     for name, found in measured.items():
