@@ -230,9 +230,11 @@ class Explainer:
             judged = judge_all(upload, chosen, all_found, beside, sent, after, options, sizes, checkpoint)
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
-                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
                 explanations = objects.added_to(
-                    explanations, found.explanation.perturbation, options.scale_or(scale), finishing
+                    with_sweeps(judged, prediction, upload.decoded, small, options, finishing),
+                    found.explanation.perturbation,
+                    options.scale_or(scale),
+                    finishing,
                 )
                 sheet = None
                 if SHEET in options.include:
