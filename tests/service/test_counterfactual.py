@@ -40,7 +40,7 @@ def counterfactuals(explainer: Explainer, data: bytes, **options: object) -> Exp
 
 @pytest.mark.parametrize(
     ("model", "height", "width"),
-    [("stretch", SIDE, SIDE), ("letterbox", 37, 21), ("center_crop", 24, 32), ("stretch", 5, 6)],
+    [("letterbox", 37, 21), ("center_crop", 24, 32), ("stretch", 5, 6)],
 )
 def test_the_picture_sent_is_read_as_it_is_said_to_be(
     explainer: Explainer, model: str, height: int, width: int
