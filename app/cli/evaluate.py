@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from app.adversarial.sizes import l2_per_rms
+from app.cli.calibration import Calibrated, calibrate, check_sanity
 from app.cli.common import console, progress_bar, read_settings, typed_command
 from app.engine.steps.openvino import openvino_step
 from app.engine.steps.protocol import StepNetwork
@@ -20,7 +21,7 @@ from app.networks.checkpoint import load_checkpoint
 from app.networks.description import ModelDescription
 from app.networks.importing import ImportOptions, import_network
 from app.networks.scores import score_tables
-from app.training.data import Images
+from app.training.data import DataSet, Images
 from app.training.evaluate import (
     AUTHORS_SEED,
     PARTS,
@@ -68,8 +69,27 @@ def evaluate(
         int, typer.Option("--queries", min=1, help="Queries of Square; AutoAttack's are 5000.")
     ] = _QUICK.effort.queries,
     only: Annotated[
-        str, typer.Option("--only", help=f"Measure no more than these, with commas between: {', '.join(PARTS)}.")
+        str,
+        typer.Option(
+            "--only", help=f"Measure no more than these, with commas between: {', '.join(PARTS)}; '' for none."
+        ),
     ] = ",".join(PARTS),
+    calibrating: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate", help="Find where its own images lie; reads the training split, too."
+        ),
+    ] = False,
+    checking: Annotated[
+        bool,
+        typer.Option(
+            "--sanity/--no-sanity", help="See how explanations change as layers are made random, of --images."
+        ),
+    ] = False,
+    others_of: Annotated[
+        list[Path] | None,
+        typer.Option("--others", help="Images of other kinds, for --calibrate: npz, folder or zip; repeatable."),
+    ] = None,
     judge: Annotated[
         Path | None, typer.Option("--judge", help="Network that explanations are shown to: folder or file.")
     ] = None,
@@ -98,6 +118,7 @@ def evaluate(
 
     Examples: aex evaluate models/cifar10 --data cifar10.npz    … --images 1000 --steps 450 --restarts 1 --record
     … --beside models/other --judge models/other --resume run.safetensors --json run.json --plot run.png
+    … --only '' --calibrate --others photos.zip --sanity --images 50 --record
     """
     device = read_settings().torch_device()
     if record and not model.is_dir():
@@ -108,9 +129,12 @@ def evaluate(
     parts = _parts(only)
     if trade_off is not None and "worst_case" not in parts:
         raise OptionError("--trade-off draws the worst case: name worst_case in --only.")
+    if not parts and (judge, beside, plot) != (None, None, None):
+        raise OptionError("--judge, --beside and --plot show what is measured: name something in --only.")
     effort = Effort(attack_steps, attack_targets, queries)
     ours, description = _load(model, device)
-    test = _read_test_split(data, description)
+    read = _read_data(data, description, test_only=not calibrating)
+    test = read.test
     others = [_load_beside(path, device, description) for path in beside or ()]
     reader = None if judge is None else _load_beside(judge, device, description)
     _require_names_apart([ours, *others])
@@ -118,14 +142,19 @@ def evaluate(
     ledger = Ledger(resume, ledger_options(test, plan))
     if step == "openvino":
         ours, *others = (_by_openvino(one, test) for one in (ours, *others))
-    measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)}
+    measured = {one.name: _measure(one, test, plan, ledger, reader) for one in (ours, *others)} if parts else {}
     command = typed_command()
-    scores = scores_of(measured[ours.name].measures, command)
+    scores = scores_of(measured[ours.name].measures, command) if measured else {"runs": [{"command": command}]}
+    calibrated = calibrate(ours, description, read, others_of or (), images, seed) if calibrating else None
+    scores |= {} if calibrated is None else calibrated.scores
+    scores |= {"sanity": check_sanity(ours, test, images, seed)} if checking else {}
     if others:
         scores |= _beside(ours, measured)
     for name, found in measured.items():
         _show(name, scores if name == ours.name else scores_of(found.measures, command))
         _say_never_flipped(name, found)
+    if not measured:
+        _show(ours.name, scores)
     if json_file is not None:
         whole = {name: scores_of(found.measures, command) for name, found in measured.items() if name != ours.name}
         _write_json(json_file, {"model": ours.name, **scores, "others": whole})
@@ -135,8 +164,16 @@ def evaluate(
     if trade_off is not None:
         draw_trade_off(trade_off, _trade_offs(measured))
     if record:
-        record_measures(model, load_checkpoint(model, "cpu"), scores)
+        _record(model, scores, calibrated)
         console.print(f"recorded in {model}")
+
+
+def _record(folder: Path, scores: Mapping[str, object], calibrated: Calibrated | None) -> None:
+    checkpoint = load_checkpoint(folder, "cpu")
+    if calibrated is not None:
+        description = replace(checkpoint.description, calibration=calibrated.calibration)
+        checkpoint = replace(checkpoint, description=description, domain=calibrated.domain)
+    record_measures(folder, checkpoint, scores)
 
 
 def _require_writable(*files: Path | None) -> None:
@@ -179,7 +216,7 @@ def _sizes(text: str) -> tuple[float, ...]:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in text.split(","))
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise OptionError(f"--only has {unknown[0]!r}; it may name {', '.join(PARTS)}.")
@@ -203,8 +240,15 @@ def _load(path: Path, device: torch.device) -> tuple[Subject, ModelDescription]:
         network, description = imported.network.to(device), imported.description
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    name = path.name if path.is_dir() else path.stem
-    return Subject(name, network, sha256[:16], description.classes, description.explanation.rho), description
+    temperature = (description.training or {}).get("temperature")
+    return Subject(
+        name=path.name if path.is_dir() else path.stem,
+        network=network,
+        key=sha256[:16],
+        classes=description.classes,
+        rho=description.explanation.rho,
+        temperature=temperature if isinstance(temperature, float) else None,
+    ), description
 
 
 def _load_beside(path: Path, device: torch.device, first: ModelDescription) -> Subject:
@@ -222,7 +266,7 @@ def _shape(description: ModelDescription) -> tuple[int, int, int]:
     return description.input.channels, description.input.height, description.input.width
 
 
-def _read_test_split(data: Path, description: ModelDescription) -> Images:
+def _read_data(data: Path, description: ModelDescription, *, test_only: bool) -> DataSet:
     size = description.input
     with progress_bar() as bar:
         task = bar.add_task("reading", total=None, live="")
@@ -232,16 +276,17 @@ def _read_test_split(data: Path, description: ModelDescription) -> Images:
             width=size.width,
             channels=size.channels,
             fit=size.fit,
-            test_only=True,
+            test_only=test_only,
             tell=lambda done, of: bar.update(task, completed=done, total=of),
         )
-    test = read.labelled_as(description.classes).test
+    labelled = read.labelled_as(description.classes)
+    test = labelled.test
     if tuple(test.images.shape[1:]) != _shape(description):
         raise DataError(
             f"The test images of {data} are {tuple(test.images.shape[1:])} (channels, height, width);"
             f" the network takes {_shape(description)}."
         )
-    return test
+    return labelled
 
 
 def _measure(subject: Subject, test: Images, plan: Plan, ledger: Ledger, judge: Subject | None) -> Evaluation:

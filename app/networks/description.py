@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 
 from app.networks.activations import ACTIVATIONS
 from app.networks.build import Architecture, TorchvisionConfig, torchvision_names
+from app.networks.calibration import Calibration, is_sha256, read_calibration
 from app.networks.fields import Fields, parse_json
 from app.networks.resnet import ResNetConfig
 
@@ -56,6 +57,7 @@ class ModelDescription:
         scores: what was measured of it, as plain JSON; empty where nothing was.
         source: a paragraph on where the weights come from and under which licence; empty where it is not known.
         intended_use, known_failures: paragraphs; empty where nothing is written down.
+        calibration: what the service judges images and explanations by; None where nothing was calibrated.
         twin: name of a model of the same classes, trained without attacks, that gives a second opinion; None for none.
     """
 
@@ -68,6 +70,7 @@ class ModelDescription:
     source: str = ""
     intended_use: str = ""
     known_failures: str = ""
+    calibration: Calibration | None = None
     twin: str | None = None
 
 
@@ -83,6 +86,10 @@ def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, ob
         built: dict[str, object] = {"kind": "resnet", "config": asdict(architecture)}
     else:
         built = {"kind": "torchvision", **asdict(architecture)}
+    calibration = description.calibration
+    parts = (
+        {} if calibration is None else {name: part for name, part in asdict(calibration).items() if part is not None}
+    )
     return {
         "format_version": FORMAT_VERSION,
         "architecture": built,
@@ -94,6 +101,7 @@ def _as_json(description: ModelDescription, weights_sha256: str) -> dict[str, ob
         "source": description.source,
         "intended_use": description.intended_use,
         "known_failures": description.known_failures,
+        **({"calibration": parts} if parts else {}),
         "twin": description.twin,
         "weights_sha256": weights_sha256,
     }
@@ -120,9 +128,10 @@ def from_json(value: object, file: Path) -> tuple[ModelDescription, str]:
         source=_paragraph(fields, "source"),
         intended_use=_paragraph(fields, "intended_use") if fields.has("intended_use") else "",
         known_failures=_paragraph(fields, "known_failures") if fields.has("known_failures") else "",
+        calibration=read_calibration(fields.nested("calibration")) if fields.has("calibration") else None,
         twin=_twin(fields) if fields.has("twin") else None,
     )
-    sha256 = fields.text("weights_sha256", "64 hexadecimal digits", _is_sha256)
+    sha256 = fields.text("weights_sha256", "64 hexadecimal digits", is_sha256)
     fields.done()
     return description, sha256
 
@@ -239,7 +248,3 @@ def _twin(fields: Fields) -> str | None:
 
 def _paragraph(fields: Fields, name: str) -> str:
     return fields.text(name, f"text of at most {MAX_PARAGRAPH} characters", lambda text: len(text) <= MAX_PARAGRAPH)
-
-
-def _is_sha256(text: str) -> bool:
-    return len(text) == 64 and set(text) <= set("0123456789abcdef")

@@ -1,4 +1,7 @@
-"""The last feature map of a network, which Grad-CAM reads, found without hooks on the network that others use."""
+"""What lies inside a network, found without hooks on the network that others use.
+
+That is its last feature map, which Grad-CAM reads, and what its last layer reads.
+"""
 
 import copy
 from itertools import chain
@@ -46,3 +49,19 @@ def last_feature_map(network: nn.Module, image: Tensor) -> str | None:
     with torch.no_grad():
         shell(image)
     return found[0]
+
+
+def last_layer(network: nn.Module) -> str:
+    """Name of the submodule that makes logits, `classifier` of our ResNets: the last with weights to read with."""
+    names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    return names[-1]
+
+
+def without_last_layer(network: nn.Module) -> nn.Module:
+    """A shell of the network that ends before its last layer: from images to what that layer reads.
+
+    Of most networks that is (batch, features); of one that ends with a convolution it may have places, too.
+    """
+    shell = shell_of(network)
+    shell.set_submodule(last_layer(network), nn.Identity())
+    return shell

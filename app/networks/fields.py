@@ -79,6 +79,13 @@ class Fields:
             self.fail(name, value, right)
         return float(value)
 
+    def number(self, name: str, lowest: float, highest: float) -> float:
+        right = f"a number from {lowest:g} to {highest:g}"
+        value = self.take(name, right)
+        if not _is_number(value) or not lowest <= value <= highest:
+            self.fail(name, value, right)
+        return float(value)
+
     def text(self, name: str, right: str, fits: Callable[[str], object]) -> str:
         value = self.take(name, right)
         if not isinstance(value, str) or not fits(value):

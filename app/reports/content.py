@@ -21,8 +21,10 @@ from app.reports.words import (
     printable,
     ranked,
     role_in_words,
+    second_in_words,
     seen_in_words,
     title_of,
+    verdict_in_words,
     wish,
 )
 from app.service.options import SWEEP_PICTURES
@@ -121,6 +123,14 @@ def _short(record: Record) -> Iterator[str]:
         f"The network {result.model.name} reads the image as {printable(best.name)}, with a probability of"
         f" {percent(best.probability)}{f'; next come {then}' if then else ''}."
     )
+    if result.in_distribution is not None:
+        yield printable(result.in_distribution.sentence)
+    if result.second_opinion is not None:
+        yield second_in_words(result.second_opinion)
+    if result.margin is not None:
+        yield printable(result.margin.says)
+    if result.in_distribution is not None and result.in_distribution.verdict == "outside":
+        yield printable(result.in_distribution.sentence)
     for one in result.explanations:
         yield f"{title_of(one)}. {outcome(one, best.name)}"
 
@@ -164,6 +174,7 @@ def _target_part(number: int, one: TargetExplanation, record: Record) -> Part:
         ("gradient steps", str(one.steps)),
         ("settled at the size asked for", "yes" if one.converged else "no"),
         ("moved as asked for", "yes" if one.goal_met else "no"),
+        *((("to be relied on", verdict_in_words(one.verdict)),) if one.verdict is not None else ()),
     ]
     pictures = tuple(_shown(name, drawn, one) for name, drawn in one.pictures.items())
     words = (f"{wish(one)} {outcome(one, record.result.prediction.best.name)}",)

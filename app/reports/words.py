@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from app.service.options import ExplainOptions, Heatmap, Overlay
-from app.service.results import ClassProbability, DrawnPicture, ImageFacts, ModelFacts, TargetExplanation
+from app.service.results import (
+    ClassProbability,
+    DrawnPicture,
+    ImageFacts,
+    Level,
+    ModelFacts,
+    SecondOpinion,
+    TargetExplanation,
+    Verdict,
+)
 
 LIMITS = (
     "The change shows what this network responds to. It does not show what is true of what is pictured, nor that one is"
@@ -22,6 +31,11 @@ _ROLES = {
     "predicted": "the class it was read as",
     "runner_up": "the second most probable class",
     "named": "a class asked for",
+}
+_LEVELS: dict[Level, str] = {
+    "high": "All that was measured speaks for it.",
+    "low": "With care.",
+    "abstain": "No: read nothing from it.",
 }
 _FITS = {
     "stretch": "stretched to the input's shape",
@@ -82,6 +96,20 @@ def outcome(one: TargetExplanation, read_as: str) -> str:
     return " ".join(sentences)
 
 
+def verdict_in_words(verdict: Verdict) -> str:
+    """How far, and why."""
+    return " ".join([_LEVELS[verdict.level], *(printable(reason.sentence) for reason in verdict.reasons)])
+
+
+def second_in_words(second: SecondOpinion) -> str:
+    """What the plain twin says."""
+    best = second.prediction.best
+    agrees = "agrees" if second.agrees else "disagrees"
+    return (
+        f"Its plain twin {second.model.name} {agrees}: it reads {printable(best.name)} ({percent(best.probability)})."
+    )
+
+
 def role_in_words(role: str) -> str:
     """Why this class."""
     return _ROLES.get(role, role)
@@ -124,15 +152,17 @@ def ranked(classes: Sequence[ClassProbability]) -> str:
 
 def caption(name: str, drawn: DrawnPicture, one: TargetExplanation) -> tuple[str, str]:
     """Title of a picture, and what is to be known of its colours."""
-    if name == "heatmap":
-        return "Heatmap", f"where the image changed, and how much; the bar ends at {drawn.scale:.3g}"
-    if name == "perturbation":
-        return "The change itself", f"around mid-grey, multiplied by {drawn.gain:.3g}"
-    if name == "explained":
-        return "The changed image", f"probability of {printable(one.target)}: {percent(one.probability_after)}"
-    if name == "film_strip":
-        return "At rising sizes", "the changed image at each size of the sweep, from left to right"
-    if name == "curve":
-        return "At rising sizes", f"probability of {printable(one.target)} by the size of the change"
-    method = name.removesuffix("_heatmap").replace("_", " ")
-    return f"Beside it: {method}", "the same class by another method, drawn to the same size (RMS)"
+    target = printable(one.target)
+    known = {
+        "heatmap": ("Heatmap", f"where the image changed, and how much; the bar ends at {drawn.scale or 0:.3g}"),
+        "perturbation": ("The change itself", f"around mid-grey, multiplied by {drawn.gain or 0:.3g}"),
+        "explained": ("The changed image", f"probability of {target}: {percent(one.probability_after)}"),
+        "film_strip": ("At rising sizes", "the changed image at each size of the sweep, from left to right"),
+        "curve": ("At rising sizes", f"probability of {target} by the size of the change"),
+    }
+    if name in known:
+        return known[name]
+    if name.endswith("_heatmap"):
+        method = name.removesuffix("_heatmap").replace("_", " ")
+        return f"Beside it: {method}", "the same class by another method, drawn to the same size (RMS)"
+    return "Further picture", name.replace("_", " ")

@@ -1,11 +1,22 @@
 """What an answer says about its model, its image and its prediction."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from app.images.decode import DecodedImage
 from app.images.fit import Fitting
 from app.networks.checkpoint import Checkpoint
-from app.service.results import ClassProbability, ImageFacts, LevelWindow, ModelFacts, Prediction, Region
+from app.service.results import (
+    ClassProbability,
+    ImageFacts,
+    InDistribution,
+    LevelWindow,
+    ModelFacts,
+    Prediction,
+    Region,
+)
 
 
 def model_facts(checkpoint: Checkpoint) -> ModelFacts:
@@ -51,3 +62,25 @@ def prediction_of(checkpoint: Checkpoint, logits: Tensor, top_k: int) -> Predict
             for class_id, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
         )
     )
+
+
+def in_distribution_of(checkpoint: Checkpoint, score: float | None) -> InDistribution | None:
+    """What a score of the model's domain says; None where there is no score."""
+    calibration = checkpoint.description.calibration
+    if score is None or calibration is None or calibration.domain is None:
+        return None
+    threshold, percentile = calibration.domain.threshold, _percentile(calibration.domain.percentiles, score)
+    farther = f"farther from what {checkpoint.name} learned from than {percentile:.0f} in a hundred images of its kind"
+    if score > threshold:
+        sentence = f"The image lies {farther}: it may be none of the model's business, and no answer about it counts."
+        return InDistribution(score, threshold, percentile, "outside", sentence)
+    return InDistribution(score, threshold, percentile, "inside", f"The image lies {farther}, which is usual.")
+
+
+def _percentile(percentiles: Sequence[float], score: float) -> float:
+    """Where a score stands among rising percentiles, 0 to 100, between two of them by a straight line."""
+    above = bisect_left(percentiles, score)
+    if above in (0, len(percentiles)):
+        return 100.0 * above / len(percentiles)
+    low, high = percentiles[above - 1], percentiles[above]
+    return 100 * (above - 1 + (score - low) / (high - low)) / (len(percentiles) - 1)

@@ -18,9 +18,10 @@ REMEMBERED_IDS = 10_000
 _CLASS_BYTES = 170
 _TARGET_BYTES = 1700
 _CELL_BYTES = 50
+_REASON_BYTES = 450
 _RECORD_BYTES = 2500
 """What Python needs beside the files: for a class of the prediction, a target or size of a sweep with its pictures, a
-cell of its agreements, and the rest."""
+cell of its agreements, a reason of its verdict, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -150,13 +151,17 @@ def bytes_of(record: Record) -> int:
     pictures = [drawn.png for one in explained for drawn in one.pictures.values()]
     films = [one.animation.webp for one in explained if one.animation is not None]
     tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
+    reasons = [len(one.verdict.reasons) for one in explained if one.verdict is not None]
     of_all = [drawn.png for drawn in (result.original, result.sheet) if drawn is not None]
-    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films]
-    classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
+    objects = [content for one in explained for content in one.objects.values()]
+    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films, *objects]
+    predictions = [result.prediction, *([result.second_opinion.prediction] if result.second_opinion else [])]
+    classes = sum(len(one.top) for one in predictions) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))
         + _CLASS_BYTES * classes
         + _TARGET_BYTES * len(explained)
         + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
+        + _REASON_BYTES * sum(reasons)
         + _RECORD_BYTES
     )

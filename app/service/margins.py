@@ -13,9 +13,10 @@ from app.engine.asked_step import AskedStep
 from app.engine.device import Place
 from app.engine.steps.protocol import StepNetwork
 from app.engine.token import WorkToken
+from app.errors import DeadlineExceeded
 from app.networks.checkpoint import Checkpoint
 from app.networks.description import ModelDescription
-from app.service.options import MarginOptions
+from app.service.options import ExplainOptions, MarginOptions
 from app.service.results import RadiusCertificate, RobustnessMargin, SmallestChange
 from app.service.standing import Goal, images_measured, percentile_of
 from app.service.uploads import Upload
@@ -119,3 +120,22 @@ def _margin_says(flip: SmallestChange, test_images: int | None) -> str:
     if test_images is None or flip.percentile is None:
         return f"{says} The model's measures do not say how that compares: aex evaluate --only margins --record does."
     return f"{says} Of {test_images} test images, {flip.percentile:.0f}% flip at a smaller one."
+
+
+def margin_beside(
+    place: Place,
+    upload: Upload,
+    class_id: int,
+    options: ExplainOptions,
+    checkpoint: Checkpoint,
+    token: WorkToken,
+) -> RobustnessMargin | None:
+    """The margin that an explanation was asked for with; left out where the time was over, and partial asked for."""
+    if not options.margin:
+        return None
+    try:
+        return margin_of(place, upload, class_id, MarginOptions(seed=options.seed), checkpoint, token)
+    except DeadlineExceeded:
+        if options.partial:
+            return None
+        raise

@@ -123,7 +123,7 @@ def describe_model(
         twin=before.twin if twin is None else twin,
     )
     kept = read_pictures(folder) | {f"{kind}.png": _read_picture(kind, file) for kind, file in (pictures or {}).items()}
-    save_checkpoint(folder, checkpoint.network, described, kept)
+    save_checkpoint(folder, checkpoint.network, described, kept, checkpoint.domain)
     return folder
 
 

@@ -12,8 +12,10 @@ from app.adversarial.loop import require_finite
 from app.adversarial.rows import Rows
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
+from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
+from app.networks.domain import Domain
 from app.service.options import COUNTERFACTUAL, ExplainOptions
 from app.service.results import ChosenTarget
 from app.service.targets import choose_rival, choose_targets
@@ -85,17 +87,28 @@ class Found:
     looks: int = 2
 
 
-def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
-    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1].
+def logits_of(place: Place, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
+    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1], by the place's model or another.
 
     Raises:
         NotFinite: a logit is NaN or infinite.
         Cancelled, DeadlineExceeded: the token is over.
     """
-    logits = place.look(images, token)
+    logits = place.look(images, token, model)
     if not logits.isfinite().all():
         raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
     return logits
+
+
+def domain_score(place: Place, domain: Domain | None, image: Tensor, token: WorkToken) -> float | None:
+    """How far an image (channels, height, width) lies from a model's own; None of a model that cannot tell.
+
+    Raises:
+        Cancelled, DeadlineExceeded: the token is over.
+    """
+    if domain is None:
+        return None
+    return place.call(lambda: float(domain.scores(image[None].to(place.model.device))), token)
 
 
 def choose(place: Place, image: Tensor, classes: Sequence[str], options: ExplainOptions, token: WorkToken) -> Chosen:

@@ -41,7 +41,7 @@ def sort_files(path: Path, found: Sequence[Found], *, test_only: bool) -> ImageF
     Raises:
         DataError: a split without images, splits of different classes, fewer than two, or a class of no proper name.
     """
-    images = _without_wrapping([file for file in found if _is_image(file)])
+    images = _without_wrapping(find_images(found))
     splits = {name: [file for file in images if file.parts[0] == name and len(file.parts) > 2] for name in SPLITS}
     test = "test" if splits["test"] else "val"
     used = {test: splits[test]} if test_only else {"train": splits["train"], test: splits[test]}
@@ -52,6 +52,11 @@ def sort_files(path: Path, found: Sequence[Found], *, test_only: bool) -> ImageF
     sorted_out = {name: _mixed(files, classes) for name, files in used.items()}
     notes = _notes(test, splits, ignored=len(found) - sum(map(len, splits.values())))
     return ImageFiles(sorted_out.get("train", ()), sorted_out[test], classes, notes)
+
+
+def find_images(found: Sequence[Found]) -> list[Found]:
+    """Those that are images by their names, in whatever folder."""
+    return [file for file in found if _is_image(file)]
 
 
 def _is_image(file: Found) -> bool:

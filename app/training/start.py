@@ -11,6 +11,7 @@ from app.errors import CheckpointError
 from app.networks.authors import are_authors_tensors, from_authors
 from app.networks.build import Architecture, TorchvisionConfig
 from app.networks.checkpoint import load_checkpoint
+from app.networks.feature_maps import last_layer
 from app.networks.fit_weights import require_fit
 from app.networks.foreign import read_foreign
 from app.networks.resnet import ResNetConfig
@@ -127,5 +128,5 @@ def _block_of(name: str) -> str:
 
 def names_of_head(network: nn.Module) -> list[str]:
     """Names of the last layer's weights, the one that makes logits."""
-    layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    return [name for name in network.state_dict() if name.rpartition(".")[0] == layers[-1]]
+    layer = last_layer(network)
+    return [name for name in network.state_dict() if name.rpartition(".")[0] == layer]

@@ -4,18 +4,28 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
-from app.web.media_types import PNG, WEBP
+from app.web.file_names import (
+    ORIGINAL,
+    SHEET_FILE,
+    animation_name,
+    attacked_name,
+    audit_picture_name,
+    object_name,
+    picture_name,
+    sweep_picture_name,
+)
+from app.web.media_types import DICOM, PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
 
+_IN_DISTRIBUTION = "whether the image is of the kind that the model was made for; null where it cannot tell"
 _TIMING = "milliseconds spent queued and in each part of the work"
 
 
@@ -82,6 +92,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -144,6 +162,31 @@ class SweepPoint(BaseModel):
     )
 
 
+class DicomObject(BaseModel):
+    """A DICOM file for the study of the image that was explained."""
+
+    media_type: str
+    data: str | None = Field(description="base64; null where the object is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
+class Reason(BaseModel):
+    """One thing that was measured, and how far the explanation is to be relied on by it alone."""
+
+    about: str = Field(description="search, image, twin or gain (of probability for the size of the change)")
+    level: Literal["high", "low", "abstain"]
+    sentence: str = Field(description="what was found")
+
+
+class Verdict(BaseModel):
+    """How far an explanation is to be relied on."""
+
+    level: Literal["high", "low", "abstain"] = Field(
+        description="the weakest level of the reasons; abstain: read nothing from it"
+    )
+    reasons: list[Reason] = Field(description="the weakest first")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -180,8 +223,23 @@ class Explanation(BaseModel):
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
     )
+    objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
+    verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
+
+
+class InDistribution(BaseModel):
+    """Whether the image is the model's business."""
+
+    score: float = Field(
+        description="how far the image lies from those that the model was made from, in units of what is usual: the"
+        " larger of two distances (Mahalanobis), of the network's features and of plain statistics of the picture"
+    )
+    threshold: float = Field(description="above it an image is outside; 95 in 100 held-out images lie under it")
+    percentile: float = Field(description="how many in 100 held-out images of the model's kind lie nearer, 0 to 100")
+    verdict: Literal["inside", "outside"]
+    sentence: str = Field(description="the verdict in words")
 
 
 class SmallestChange(BaseModel):
@@ -248,9 +306,18 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
@@ -262,9 +329,10 @@ class MarginAnswer(Answer):
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
+    in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
     explanations: list[Explanation]
     margin: Margin | None = Field(description="how much change the prediction withstands; null unless it was asked for")
     timing_ms: dict[str, float] = Field(description=_TIMING)
@@ -283,9 +351,63 @@ class ExplanationAnswer(Answer):
     )
 
 
+class ExplanationAudit(BaseModel):
+    """One attack on one method's explanation; measured on the changed picture that is sent, 8 bit."""
+
+    method: str
+    goal: str = Field(description="move: keep the class and move the map; keep: change the class and keep the map")
+    found: bool = Field(
+        description="whether a picture within size_rms has a class as the goal says; where none has, the figures are"
+        " null"
+    )
+    rank_correlation: float | None = Field(
+        description="of the map after with the map before, pixel by pixel: 1 is the same map, 0 has nothing in common,"
+        " -1 is the opposite; null where a map is the same everywhere"
+    )
+    ssim: float | None = Field(description="structural similarity of the two maps, -1 to 1")
+    center_distance_pixels: float | None = Field(
+        description="between the maps' centres of mass, in pixels of the network's input"
+    )
+    perturbation_rms: float | None = Field(description="RMS size of the change, pixels in [0, 1]")
+    perturbation_l2: float | None = Field(description="L2 size of the change, pixels in [0, 1]")
+    class_before: str = Field(description="what the image is read as, which the map before is of")
+    class_before_id: int
+    class_after: str | None = Field(description="what the changed image is read as, which the map after is of")
+    class_after_id: int | None
+    pictures: dict[str, Picture] = Field(
+        description="map_before, changed (the image with the change: upload it again) and map_after, at the network's"
+        " input size; each map on its own scale; map_before alone where nothing was found"
+    )
+
+
+class ModelAudit(BaseModel):
+    """The attacks on one model's explanations of the image."""
+
+    model: Model
+    prediction: Prediction = Field(description="of the image that was attacked")
+    image: Picture = Field(description="that is: the upload at the network's input size, 8 bit")
+    audits: list[ExplanationAudit] = Field(description="by method, then goal, as they were asked for")
+
+
+class AuditAnswer(BaseModel):
+    """How far explanations of one image can be made to lie."""
+
+    id: str
+    created: str
+    model: Model
+    image: Image
+    models: list[ModelAudit] = Field(description="the model asked, then its twin or the one asked for beside it")
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    return PredictionAnswer(**_common(result)).model_dump(by_alias=True)
+    answer = PredictionAnswer(
+        **_common(result),
+        in_distribution=_in_distribution(result.in_distribution),
+        second_opinion=_second_opinion(result.second_opinion),
+    )
+    return answer.model_dump(by_alias=True)
 
 
 def margin_answer(result: results.MarginResult) -> dict[str, Any]:
@@ -308,6 +430,8 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
+        in_distribution=_in_distribution(result.in_distribution),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
         original=original,
@@ -318,19 +442,33 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: _Result | Started) -> Mapping[str, Any]:
+def audit_answer(result: results.AuditResult, *, embed: bool = True) -> dict[str, Any]:
+    """An audit as plain JSON values, its pictures within (`embed`) or named as files beside it."""
+    models = [_model_audit(one, embed=embed) for one in result.models]
+    answer = AuditAnswer(**facts(result), models=models, timing_ms=_rounded(result.timing_ms))
+    return answer.model_dump(by_alias=True)
+
+
+def facts(result: _Result | results.AuditResult | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -350,9 +488,31 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
+def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+    return None if known is None else InDistribution.model_validate(asdict(known))
+
+
 def _common(result: _Result) -> Mapping[str, Any]:
-    timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
+    timing_ms = _rounded(result.timing_ms)
     return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+
+
+def _rounded(timing_ms: Mapping[str, float]) -> dict[str, float]:
+    return {part: round(milliseconds, 3) for part, milliseconds in timing_ms.items()}
+
+
+def _model_audit(one: results.ModelAudit, *, embed: bool) -> ModelAudit:
+    audits = []
+    for attack in one.audits:
+        names = {name: audit_picture_name(one, attack, name) for name in attack.pictures}
+        said = {name: getattr(attack, name) for name in ExplanationAudit.model_fields if name != "pictures"}
+        audits.append(ExplanationAudit(**said, pictures=_pictures(attack.pictures, names, embed=embed)))
+    return ModelAudit(
+        model=_model(one.model),
+        prediction=prediction_field(one.prediction),
+        image=_picture(one.image, attacked_name(one), embed=embed),
+        audits=audits,
+    )
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
@@ -367,14 +527,23 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
+        objects={
+            kind: DicomObject(
+                media_type=DICOM,
+                data=in_base64(content) if embed else None,
+                file=None if embed else object_name(one, kind),
+            )
+            for kind, content in one.objects.items()
+        },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+        verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
     )
 
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation", "verdict")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

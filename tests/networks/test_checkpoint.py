@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from app.errors import CheckpointError, ChecksumMismatch
 from app.networks import checkpoint as module
 from app.networks.build import TorchvisionConfig, build_network
+from app.networks.calibration import PERCENTILES, Calibration, DomainCalibration
 from app.networks.checkpoint import load_checkpoint, read_description, save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
+from app.networks.domain import Domain
 from app.networks.resnet import ResNetConfig
 from tests.networks.small import images, small_description, small_network
 
@@ -218,3 +220,60 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     assert "cat, dog, a class, with a comma" in card
     assert "Nothing was measured" in card
     assert "Nothing is written down about where it comes from" in card
+
+
+def calibrated(folder: Path) -> Path:
+    """The same model with a domain."""
+    loaded = load_checkpoint(folder, "cpu")
+    some = [images(loaded.network, 20)]  # type: ignore[arg-type]  # it is a ResNet
+    domain = Domain.around(loaded.network, some, some, usual_share=0.9)
+    sha256 = hashlib.sha256(domain.as_file()).hexdigest()
+    found = DomainCalibration(1.25, tuple(number / 80 for number in range(PERCENTILES)), sha256)
+    description = replace(loaded.description, calibration=Calibration(found))
+    save_checkpoint(folder, loaded.network, description, domain=domain)
+    return folder
+
+
+def test_a_domain_comes_back_with_its_calibration(folder: Path) -> None:
+    loaded = load_checkpoint(calibrated(folder), "cpu")
+    assert loaded.description.calibration is not None
+    assert loaded.description.calibration.domain is not None
+    assert loaded.description.calibration.domain.threshold == 1.25
+    assert loaded.domain is not None
+    assert loaded.domain.as_file() == (folder / "domain.safetensors").read_bytes()
+
+
+def test_a_calibration_without_its_domain_is_not_written(folder: Path) -> None:
+    loaded = load_checkpoint(calibrated(folder), "cpu")
+    with pytest.raises(CheckpointError, match="calibrated to a domain that is not given"):
+        save_checkpoint(folder, loaded.network, loaded.description)
+
+
+def test_another_domain_than_the_one_calibrated_to_is_refused(folder: Path) -> None:
+    (calibrated(folder) / "domain.safetensors").write_bytes(b"other")
+    with pytest.raises(ChecksumMismatch, match=r"domain\.safetensors"):
+        load_checkpoint(folder, "cpu")
+
+
+def test_a_domain_that_does_not_fit_its_network_is_refused(folder: Path) -> None:
+    (calibrated(folder) / "domain.safetensors").write_bytes(b"other")
+    sha256 = hashlib.sha256(b"other").hexdigest()
+    _edit(folder, lambda content: content["calibration"]["domain"].update(sha256=sha256))
+    with pytest.raises(CheckpointError, match=r"domain\.safetensors does not fit its network"):
+        load_checkpoint(folder, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"threshold": 0}, "calibration.domain.threshold is 0; it must be a number above 0"),
+        ({"percentiles": [1.0]}, "calibration.domain.percentiles"),
+        ({"percentiles": [2.0, *[1.0] * 100]}, "it must be rising numbers"),
+        ({"sha256": "x"}, "64 hexadecimal digits"),
+        ({"more": 1}, "calibration.domain.more is not a field"),
+    ],
+)
+def test_a_wrong_calibration_is_named(folder: Path, wrong: dict[str, object], sentence: str) -> None:
+    _edit(calibrated(folder), lambda content: content["calibration"]["domain"].update(wrong))
+    with pytest.raises(CheckpointError, match=sentence):
+        read_description(folder)

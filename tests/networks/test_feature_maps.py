@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from app.networks.build import TorchvisionConfig, build_network
-from app.networks.feature_maps import last_feature_map, shell_of
+from app.networks.feature_maps import last_feature_map, shell_of, without_last_layer
 from app.networks.importing import ImportOptions, import_network
 from app.networks.resnet import freeze
 from tests.networks.small import CLASSES, authors_tensors, images, small_network
@@ -66,3 +66,16 @@ def test_a_hook_on_a_shell_is_none_of_the_networks() -> None:
     shell.get_submodule("act").register_forward_hook(lambda *_: called.append("shell"))
     network(images(network))
     assert called == []
+
+
+def test_without_its_last_layer_a_network_gives_what_that_layer_reads() -> None:
+    network = small_network()
+    read = without_last_layer(network)(images(network))
+    assert torch.equal(network.classifier(read), network(images(network)))
+
+
+def test_the_network_itself_keeps_its_last_layer() -> None:
+    network = small_network()
+    before = network(images(network))
+    without_last_layer(network)
+    assert torch.equal(network(images(network)), before)

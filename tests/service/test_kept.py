@@ -20,13 +20,16 @@ from app.service.results import (
     DrawnPicture,
     ExplainResult,
     ImageFacts,
+    InDistribution,
     MethodCost,
     ModelFacts,
     Prediction,
+    Reason,
     Record,
     Region,
     TargetExplanation,
 )
+from app.service.verdict import verdict_of
 from tests.networks.small import small_description
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -59,6 +62,7 @@ def record(
             agreement=None if methods == 1 else AgreementTable(names, table(), table()),
             pictures={kind: DrawnPicture(bytes(picture), 8, 8, scale=0.1 * number) for kind in KINDS},
             animation=AnimatedPicture(bytes(picture), 8, 8, sweep, 1.0) if sweep else None,
+            verdict=verdict_of([Reason(about, "low", f"{about} {number}" + "x" * 120) for about in "abcd"]),
         )
         for number in range(targets)
     )  # fmt: skip
@@ -72,8 +76,10 @@ def record(
         model=ModelFacts("tiny", "0" * 64, 8, 8, 3, "stretch"),
         image=ImageFacts("0" * 64, "PNG", 8, 8, Region(0, 0, 8, 8), None, None, None, None, None, ()),
         prediction=Prediction(top(0)),
+        in_distribution=InDistribution(1 / 3, 1 / 7, 1 / 11, "inside", "x" * 150 + name),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        second_opinion=None,
         original=DrawnPicture(bytes(picture), 8, 8),
         sheet=None,
         arrays_npz=None,
@@ -91,6 +97,7 @@ def swept(one: TargetExplanation, number: int, picture: int, top: tuple[ClassPro
         top_after=top,
         methods={name: MethodCost(number + 1000, 2) for name in one.methods},
         pictures={"explained": DrawnPicture(bytes(picture), 8, 8)},
+        verdict=None,
     )
 
 

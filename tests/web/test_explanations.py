@@ -36,9 +36,8 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "explanations", "margin", "timing_ms", "original",
-        "sheet", "arrays",
-        "kept_until",
+        "id", "created", "model", "image", "prediction", "in_distribution", "second_opinion", "explanations", "margin",
+        "timing_ms", "original", "sheet", "arrays", "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
@@ -46,11 +45,17 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
         "cut_short", "converged", "goal_met", "changed_class_to", "methods", "agreement", "top_after", "pictures",
-        "sweep", "animation",
+        "objects", "sweep", "animation", "verdict",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert (answer["margin"], answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None, None)
     assert [(one["sweep"], one["animation"]) for one in answer["explanations"]] == [([], None)] * 2
+    assert [one["verdict"]["level"] for one in answer["explanations"]] == ["low"] * 2  # it was not calibrated
+    assert [reason["about"] for reason in answer["explanations"][0]["verdict"]["reasons"]] == [
+        "image",
+        "gain",
+        "search",
+    ]
 
 
 def test_the_pictures_are_those_asked_for_and_as_large_as_they_say(client: httpx.Client) -> None:

@@ -1,0 +1,80 @@
+"""What `aex evaluate` finds out for the service, and of explanations: --calibrate and --sanity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from app.cli.common import console
+from app.errors import OptionError
+from app.networks.calibration import Calibration
+from app.networks.description import ModelDescription
+from app.networks.domain import Domain
+from app.training.data import DataSet, Images
+from app.training.evaluate import Subject, as_plain
+from app.training.measures.domain import calibrate_domain
+from app.training.measures.gain import calibrate_gain
+from app.training.measures.sanity import sanity
+from app.training.others import read_others
+from app.training.pictures import Shape
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What goes into a model's folder, beside its scores.
+
+    Attributes:
+        calibration: for model.json.
+        domain: the numbers that it is calibrated to.
+        scores: what was measured on the way, as plain JSON.
+    """
+
+    calibration: Calibration
+    domain: Domain
+    scores: dict[str, object]
+
+
+def calibrate(
+    subject: Subject, description: ModelDescription, data: DataSet, others: Sequence[Path], images: int, seed: int
+) -> Calibrated:
+    """Draw the lines that the service judges a model's answers by.
+
+    Args:
+        subject: the network.
+        description: of the model.
+        data: the images that it learned from, and a test split.
+        others: npz files, folders or zips of images of other kinds.
+        images: to explain.
+        seed: of the choice of images.
+    """
+    size = description.input
+    shape = Shape(size.height, size.width, size.channels, size.fit)
+    read = {}
+    for path in others:
+        console.print(f"reading {path.name}")
+        read[path.stem] = read_others(path, shape, seed)
+    if len(read) < len(others):
+        raise OptionError("Two of --others are called alike; copy one to another name.")
+    console.print("looking at images of its own")
+    found = calibrate_domain(subject.network, data.train, data.test, read, seed)
+    console.print("explaining")
+    gain = calibrate_gain(subject.climbed, _chosen(subject, data.test, images, seed), subject.rho)
+    calibration = Calibration(domain=found.calibration, gain=gain.calibration)
+    scores: dict[str, object] = {"own_images": as_plain(found.own), "gain_per_rms": gain.as_scores()}
+    if found.others:
+        scores["other_images"] = as_plain(found.others)
+    return Calibrated(calibration, found.domain, scores)
+
+
+def check_sanity(subject: Subject, test: Images, images: int, seed: int) -> list[dict[str, object]]:
+    """How explanations change as layers are made random, as rows of scores; the other arguments are as above."""
+    console.print("making layers random")
+    return sanity(subject.network, _chosen(subject, test, images, seed), rho=subject.rho, seed=seed).as_scores()
+
+
+def _chosen(subject: Subject, test: Images, images: int, seed: int) -> Tensor:
+    """So many test images as floats, on the network's device: the first of those that all other measures take."""
+    index = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
+    return test.floats(index).to(next(subject.network.parameters()).device)

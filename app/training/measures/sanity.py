@@ -1,0 +1,94 @@
+"""Whether explanations depend on what the network learned: they must change where its weights are made random.
+
+Adebayo et al. 2018, "Sanity Checks for Saliency Maps" (arXiv 1810.03292), cascading: from the last layer towards the
+first, each time with all layers after it. Their other test, a network trained on shuffled labels, takes a training of
+its own and is not made here.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from app.adversarial.explain import explain, fast_rows
+from app.comparison.agreement import over_channels, spearman
+from app.comparison.methods import METHODS
+
+ADVERSARIAL = "adversarial"
+DEPTHS = 5
+"""How many times is looked: with one random layer, with all of them, and evenly between."""
+
+Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""(network, images (batch, channels, height, width), target int64 (batch,)) to maps (batch, channels or 1, h, w)."""
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """How much of each method's maps is left.
+
+    Attributes:
+        images: how many were explained, each for the class that it was read as before.
+        layers: of the network, that have weights to make random.
+        random_layers: how many were random, the last ones, each time that was looked.
+        rank_correlation: by method, of the maps' pixels before and after, each time; the mean over the images.
+    """
+
+    images: int
+    layers: int
+    random_layers: tuple[int, ...]
+    rank_correlation: Mapping[str, tuple[float, ...]]
+
+    def as_scores(self) -> list[dict[str, object]]:
+        """A row for each method, as plain JSON."""
+        names = [f"{count} of {self.layers} layers random" for count in self.random_layers]
+        return [
+            {"rank_correlation": method, "images": self.images, **dict(zip(names, found, strict=True))}
+            for method, found in self.rank_correlation.items()
+        ]
+
+
+def sanity(network: nn.Module, images: Tensor, *, rho: float, seed: int) -> Sanity:
+    """Explain images by the network and by networks that are random in ever more of their last layers.
+
+    Args:
+        network: in evaluation mode; stays as it is.
+        images: (n, channels, height, width) in [0, 1].
+        rho: RMS of the adversarial explanations.
+        seed: of the random weights.
+    """
+    with torch.no_grad():
+        target = network(images).argmax(1)
+    methods = _methods(rho)
+    before = {name: over_channels(explained(network, images, target)) for name, explained in methods.items()}
+    layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][::-1]
+    counts = sorted({round(1 + (len(layers) - 1) * step / (DEPTHS - 1)) for step in range(DEPTHS)})
+    left: dict[str, list[float]] = {name: [] for name in methods}
+    for count in counts:
+        damaged = with_random_layers(network, layers[:count], seed)
+        for name, explained in methods.items():
+            after = over_channels(explained(damaged, images, target))
+            # A map that is the same everywhere has no order, and so nothing of the order that was.
+            left[name].append(float(spearman(before[name], after).nan_to_num(0).mean()))
+    return Sanity(len(images), len(layers), tuple(counts), {name: tuple(found) for name, found in left.items()})
+
+
+def with_random_layers(network: nn.Module, layers: list[str], seed: int) -> nn.Module:
+    """A copy whose layers of these names have normal weights around 0, as large (RMS) as theirs were."""
+    copied, random = copy.deepcopy(network), torch.Generator().manual_seed(seed)
+    for layer in layers:
+        for weights in copied.get_submodule(layer).parameters():
+            noise = torch.randn(weights.shape, generator=random).to(weights)
+            weights.data = weights.square().mean().sqrt() * noise
+    return copied
+
+
+def _methods(rho: float) -> Mapping[str, Explain]:
+    def adversarial(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        return explain(network, images, fast_rows(target, direction="encourage", rho=rho)).perturbation
+
+    def by(name: str) -> Explain:
+        return lambda network, images, target: METHODS[name](network, images, target).map
+
+    return {ADVERSARIAL: adversarial, **{name: by(name) for name in METHODS}}
