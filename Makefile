@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test bench check format docker constraints clean
+.PHONY: help setup serve test bench screenshots check format docker constraints clean
 
 # Given on the command line only: a HOST or PORT that a shell happens to export is not meant for us.
 ARGS =
@@ -32,6 +32,9 @@ test: $(VENV)/.development ## run every test that needs no other server (ARGS="-
 
 bench: $(VENV)/.development ## measure speed beside others' code, for minutes (ARGS="--only latency --repeats 9" …)
 	@$(BIN)/aex bench $(ARGS)
+
+screenshots: $(VENV)/.development ## draw docs/page-*.png anew, in Chromium, which must be installed
+	@$(BIN)/python -m tests.web.page.screenshots
 
 # No cache for the layers: it forgets an import that was written before the module it names.
 check: $(VENV)/.development ## format, lint, types, layers, Dockerfile and compose file; changes nothing

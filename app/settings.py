@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         "Not a diagnosis. This report shows what a neural network responds to in one image. It was not made to find or"
         " to rule out anything, and no decision may rest on it alone."
     )
+    strip_phi: Annotated[
+        bool, Field(description="whether DICOM objects are made without the patient, the study and their ids")
+    ] = False
     default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds an answer may take")] = (
         120_000
     )

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -45,10 +46,23 @@ def authors_network(reference_dir: Path) -> Callable[[str], ImportedNetwork]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, for the pages that people use."""
-    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if found is None:
+    """For the pages that people use."""
+    if not chromium_path():
         pytest.skip(f"none of {', '.join(CHROMIUMS)} is installed (Debian: apt-get install chromium)")
-    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # it cannot be had as root
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=found, args=sandbox) as browser:
+    with chromium() as browser:
         yield browser
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A real browser, until the end of the block."""
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # it cannot be had as root
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium_path(), args=sandbox) as browser,
+    ):
+        yield browser
+
+
+def chromium_path() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)

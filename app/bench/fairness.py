@@ -21,7 +21,7 @@ _BIG = Request(EXPLAIN, {"targets": "all", "steps": str(BIG_STEPS), "method": "p
 
 def measure_fairness(subject: Subject, plan: Plan, tell: Tell) -> Findings:
     """Latency of 8 clients with default options, without and with one who wants all targets by 200 steps, in turns."""
-    with started_server(subject, "fairness", AEX_PLACES=str(2 * SMALL_CLIENTS)) as server:
+    with started_server(subject, "fairness") as server:
         return fairness_at(server, subject, plan, tell)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from app.bench.subject import Subject
 from app.errors import DataError
 
+_PLACES = 64  # more than there are clients, some of which have hung up without the server's having noticed yet
 _START_SECONDS = 300  # a first start compiles
 _ANSWER_SECONDS = 300
 _STOP_SECONDS = 30
@@ -106,6 +107,7 @@ def started_server(subject: Subject, name: str, **settings: str) -> Iterator[Ser
         "AEX_MODELS_DIR": str(folder),
         "AEX_DEFAULT_MODEL": subject.checkpoint.name,
         "AEX_DEVICE": str(subject.device),
+        "AEX_PLACES": str(_PLACES),
         **settings,
     }
     log = folder / f"{name}.log"

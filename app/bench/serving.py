@@ -26,8 +26,8 @@ def measure_http(subject: Subject, plan: Plan, tell: Tell) -> Findings:
     asked for exactly what the server asks it for; it decodes nothing and draws no pictures.
     """
     with ExitStack() as stack:
-        shared = stack.enter_context(started_server(subject, "shared", AEX_PLACES=str(CLIENTS)))
-        alone = stack.enter_context(started_server(subject, "alone", AEX_PLACES=str(CLIENTS), AEX_MAX_STEP_ROWS="1"))
+        shared = stack.enter_context(started_server(subject, "shared"))
+        alone = stack.enter_context(started_server(subject, "alone", AEX_MAX_STEP_ROWS="1"))
         return compare_servers(subject, shared, alone, plan, tell)
 
 

@@ -16,32 +16,33 @@ from app.cli.common import (
     FrameNumber,
     LevelWindow,
     PageNumber,
+    RegionBox,
     console,
     each_image,
     naming,
     progress_bar,
+    read_region,
     read_settings,
     read_window,
     typed_command,
 )
-from app.comparison.audit import AuditOptions, Goal
+from app.comparison.audit import AttackOptions, Goal
 from app.errors import DataError, OptionError
 from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint, load_checkpoint
 from app.service.audit_sheet import draw_audits
 from app.service.auditing import (
-    GOALS,
     MethodAudit,
     as_picture,
     audit_model,
     check_methods,
     summary_of,
 )
-from app.service.options import METHOD_NAMES, PredictOptions
+from app.service.options import GOALS, METHOD_NAMES, PredictOptions
 from app.service.uploads import read_upload
 from app.training.load import load_data
 
-DEFAULT = AuditOptions()
+DEFAULT = AttackOptions()
 
 
 def audit(
@@ -67,6 +68,7 @@ def audit(
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     device: DeviceName = None,
 ) -> None:
     """How far can explanations be made to lie by a change too small to see? Attack each method, and measure.
@@ -83,8 +85,8 @@ def audit(
     check_methods(chosen)
     where = read_settings(device=device).torch_device()
     models = [load_checkpoint(folder, where) for folder in (model, *(beside or ()))]
-    selection = PredictOptions(page=page, frame=frame, window=read_window(window)).selection
-    options = AuditOptions(size_rms=size, steps=steps, seed=seed)
+    selection = PredictOptions(page=page, frame=frame, window=read_window(window), region=read_region(region)).selection
+    options = AttackOptions(size_rms=size, steps=steps, seed=seed)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     written: list[Mapping[str, object]] = []
@@ -122,7 +124,7 @@ def _read_data(data: Path | None, checkpoint: Checkpoint, count: int, seed: int)
 
 
 def _audited(
-    checkpoint: Checkpoint, images: Tensor, methods: Sequence[str], options: AuditOptions
+    checkpoint: Checkpoint, images: Tensor, methods: Sequence[str], options: AttackOptions
 ) -> list[MethodAudit]:
     with progress_bar() as bar:
         task = bar.add_task(f"auditing {checkpoint.name}", total=len(methods) * len(GOALS) * len(images), live="")

@@ -3,11 +3,11 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -20,7 +20,7 @@ from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
-from app.web.values import center_and_width
+from app.web.values import box, center_and_width
 
 console = Console()
 errors = Console(stderr=True)
@@ -33,11 +33,18 @@ FrameNumber = Annotated[
     int | None,
     typer.Option("--frame", help="Frame of a DICOM, HEIC or GIF file, from 1 (default: DICOM's middle one)."),
 ]
+RegionBox = Annotated[
+    str | None,
+    typer.Option("--region", help="left,top,width,height in pixels: show the network this part (default: all)."),
+]
 LevelWindow = Annotated[
     str | None, typer.Option("--window", help="center,width of DICOM levels, in its units (default: the file's own).")
 ]
 ModelName = Annotated[str | None, typer.Option("--model", help="Name of a model in the models folder.")]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="Folder of models (default: AEX_MODELS_DIR).")]
+SecondOpinion = Annotated[
+    bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask the model's plain twin, too.")
+]
 DeviceName = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … (default: AEX_DEVICE).")]
 
 
@@ -64,7 +71,13 @@ def open_explainer(model: str | None, models: Path | None, device: str | None, *
         catalogue.quicken(catalogue.default, settings.make_step())
     engine = Engine(replace(settings.engine_limits(), places=1))
     try:
-        yield Explainer(catalogue, engine, decode_limits=settings.decode_limits(), max_rows=settings.max_rows)
+        yield Explainer(
+            catalogue,
+            engine,
+            decode_limits=settings.decode_limits(),
+            max_rows=settings.max_rows,
+            strip_phi=settings.strip_phi,
+        )
     finally:
         engine.close()
 
@@ -79,6 +92,16 @@ def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
             except OSError as error:
                 raise DataError(f"{path} cannot be read: {error.strerror}.") from error
             bar.advance(task)
+
+
+def read_region(text: str | None) -> tuple[int, int, int, int] | None:
+    """The box of `--region`."""
+    if text is None:
+        return None
+    try:
+        return box(text)
+    except ValueError:
+        raise OptionError(f"region is {text!r}; it must be left,top,width,height: four whole numbers.") from None
 
 
 def read_window(text: str | None) -> tuple[float, float] | None:
@@ -100,6 +123,15 @@ def naming(path: Path) -> Iterator[None]:
         raise  # the same for every image
     except AexError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def print_second_opinion(answer: Mapping[str, Any]) -> None:
+    """What the model's twin makes of the image, where there is one; `answer` is the JSON of a prediction or more."""
+    second = answer["second_opinion"]
+    if second is not None:
+        read, probability = second["prediction"]["class"], second["prediction"]["probability"]
+        verdict = "the same" if second["agrees"] else "[bold]they disagree[/bold]"
+        console.print(f"second opinion, by {second['model']['name']}: {read} at {probability:.3f}; {verdict}")
 
 
 def progress_bar(*, hidden: bool = False) -> Progress:

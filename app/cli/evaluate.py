@@ -240,8 +240,15 @@ def _load(path: Path, device: torch.device) -> tuple[Subject, ModelDescription]:
         network, description = imported.network.to(device), imported.description
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    name = path.name if path.is_dir() else path.stem
-    return Subject(name, network, sha256[:16], description.classes, description.explanation.rho), description
+    temperature = (description.training or {}).get("temperature")
+    return Subject(
+        name=path.name if path.is_dir() else path.stem,
+        network=network,
+        key=sha256[:16],
+        classes=description.classes,
+        rho=description.explanation.rho,
+        temperature=temperature if isinstance(temperature, float) else None,
+    ), description
 
 
 def _load_beside(path: Path, device: torch.device, first: ModelDescription) -> Subject:

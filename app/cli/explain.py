@@ -16,16 +16,20 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    RegionBox,
+    SecondOpinion,
     console,
     each_image,
     naming,
+    print_second_opinion,
+    read_region,
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
-from app.service.options import METHOD_NAMES, OF_A_SWEEP, ExplainOptions
+from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
 from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT
 from app.web.values import sizes
@@ -46,7 +50,9 @@ def explain(
         typer.Option(help="Class to contrast each target with, by name or id, predicted or runner_up."),
     ] = None,
     direction: Annotated[str, typer.Option(help="encourage or discourage.")] = "encourage",
-    method: Annotated[str, typer.Option(help="fast, or paper for the paper's own loop.")] = "fast",
+    method: Annotated[
+        str, typer.Option(help="fast, paper for the paper's own loop, or counterfactual: the smallest flip.")
+    ] = "fast",
     methods: Annotated[
         str | None,
         typer.Option(help=f"Other methods to lay beside it, with commas: {', '.join(METHOD_NAMES[1:])}."),
@@ -65,11 +71,18 @@ def explain(
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
+    second_opinion: SecondOpinion = True,
+    dicom: Annotated[
+        list[str] | None,
+        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+    ] = None,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     report: Annotated[
-        list[Path] | None, typer.Option("--report", help="File for a report, .html or .pdf; may be given again.")
+        list[Path] | None,
+        typer.Option("--report", help="File for a report, .html, .pdf, or .dcm of a DICOM image; may be given again."),
     ] = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
@@ -109,11 +122,14 @@ def explain(
             *ExplainOptions.include,
             *(OF_A_SWEEP if sweep is not None else ()),
             *(("arrays",) if arrays else ()),
+            *dict.fromkeys(dicom or ()),
         ),
         top_k=top_k,
+        second_opinion=second_opinion,
         page=page,
         frame=frame,
         window=read_window(window),
+        region=read_region(region),
     )
     folders = _folders(images, out)
     rows: list[SheetRow] = []
@@ -131,6 +147,7 @@ def explain(
                 apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
                 apart.write_bytes(made.report(kind_of(file)))
             console.print(_table(str(path), made.answer))
+            print_second_opinion(made.answer)
             if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
                 rows.append(made.sheet_row())
     said = f"written to {out}"

@@ -18,7 +18,7 @@ from app.service.sheet import SheetRow
 from app.web.file_names import RESULT, files_of
 from app.web.schemas import explanation_answer
 
-ReportKind = Literal["html", "pdf"]
+ReportKind = Literal["html", "pdf", "dcm"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def explaining_here(options: ExplainOptions, models: Path | None, device: str | 
     """By a model of this process's own."""
     settings = read_settings(models, device)
     limits = settings.decode_limits()
-    reporter = Reporter(decode_limits=limits, notice=settings.report_notice)
+    reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     with open_explainer(options.model, models, device, images=images) as explainer:
 
         def make(path: Path, data: bytes) -> Made:
@@ -55,7 +55,8 @@ def explaining_here(options: ExplainOptions, models: Path | None, device: str | 
             result = record.result
 
             def report(kind: ReportKind) -> bytes:
-                return (reporter.pdf if kind == "pdf" else reporter.html)(record, path.name)
+                write = {"html": reporter.html, "pdf": reporter.pdf, "dcm": reporter.dicom}[kind]
+                return write(record, path.name)
 
             def sheet_row() -> SheetRow:
                 pixels = decode(data, limits, options.selection).eight_bits()

@@ -17,10 +17,14 @@ from app.cli.common import (
     ModelName,
     ModelsFolder,
     PageNumber,
+    RegionBox,
+    SecondOpinion,
     console,
     each_image,
     naming,
     open_explainer,
+    print_second_opinion,
+    read_region,
     read_window,
 )
 from app.cli.remote import ServerAddress, as_error, asking, given
@@ -38,9 +42,11 @@ def predict(
     model: ModelName = None,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list, 0 for all.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    second_opinion: SecondOpinion = True,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
+    region: RegionBox = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
     server: ServerAddress = None,
@@ -51,7 +57,15 @@ def predict(
 
     By a running server: aex predict scan.jpg --server http://localhost:8000
     """
-    options = PredictOptions(model=model, top_k=top_k, page=page, frame=frame, window=read_window(window))
+    options = PredictOptions(
+        model=model,
+        top_k=top_k,
+        second_opinion=second_opinion,
+        page=page,
+        frame=frame,
+        window=read_window(window),
+        region=read_region(region),
+    )
     predicting = (
         _predicting_here(options, models, device, images=len(images))
         if server is None
@@ -65,6 +79,7 @@ def predict(
                 print(json.dumps({"file": str(path), **answer}))  # noqa: T201 - the answer itself
             else:
                 console.print(_table(str(path), answer))
+                print_second_opinion(answer)
                 known = answer["in_distribution"]
                 if known is not None and known["verdict"] == "outside":
                     console.print(known["sentence"])

@@ -1,12 +1,13 @@
 """Files for the reports of `aex explain`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.cli.explaining import ReportKind
 from app.errors import OptionError
 
-SUFFIXES = (".html", ".pdf")
+_KINDS: Mapping[str, ReportKind] = {".html": "html", ".pdf": "pdf", ".dcm": "dcm"}
+SUFFIXES = tuple(_KINDS)
 
 
 def check_reports(files: Sequence[Path]) -> Sequence[Path]:
@@ -21,4 +22,4 @@ def check_reports(files: Sequence[Path]) -> Sequence[Path]:
 
 def kind_of(file: Path) -> ReportKind:
     """What a report of this name is."""
-    return "pdf" if file.suffix.lower() == ".pdf" else "html"
+    return _KINDS[file.suffix.lower()]

@@ -6,7 +6,6 @@ from typing import Annotated, Any, cast
 
 import torch
 import typer
-from torch import nn
 
 from app.cli.common import DeviceName, console, progress_bar, read_settings, typed_command
 from app.cli.data_report import data_tables
@@ -23,7 +22,7 @@ from app.training.load import load_data
 from app.training.recipe import RECIPES, Recipe
 from app.training.report import class_weights, mean_and_std, report, without_leaks
 from app.training.start import Start, deepened, read_start
-from app.training.train import Progress, class_count, require_fit
+from app.training.train import Progress, Trained, class_count, require_fit
 from app.training.train import train as run_training
 
 SYNTHETIC_CLASSES = 1000
@@ -129,7 +128,7 @@ def train(
             if processes.is_first:
                 began = "random weights" if init is None else f"the weights of {init.name}"
                 export(
-                    trained,
+                    trained.network,
                     recipe,
                     chosen,
                     found,
@@ -137,6 +136,7 @@ def train(
                     out,
                     source=source,
                     command=typed_command(),
+                    temperature=trained.temperature,
                     began=began,
                     fit=cast(Fit, fit),
                 )
@@ -249,7 +249,7 @@ def _train(
     *,
     resume: bool,
     compiled: bool,
-) -> nn.Module:
+) -> Trained:
     if processes.is_first and not TENSORBOARD_INSTALLED:
         console.print("No TensorBoard logs: tensorboard is not installed; it is in the extra `train` of this package.")
     with progress_bar(hidden=not processes.is_first) as bar:

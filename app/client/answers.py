@@ -145,6 +145,26 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Margin:
+    """How much change a prediction withstands.
+
+    Attributes:
+        says: in sentences; with what is promised, where a certificate was asked for.
+        flip_rms, flip_l2: sizes of the smallest change found that flips the class; None where none was found.
+        flipped_to: what it flips to.
+        radius_l2: below which the smoothed classifier is promised not to change; None without such a promise.
+    """
+
+    prediction: Prediction
+    says: str
+    flip_rms: float | None
+    flip_l2: float | None
+    flipped_to: str | None
+    radius_l2: float | None
+    json: Json = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Started:
     """The server has begun: by this id the explanation can be cancelled."""
 
@@ -196,6 +216,21 @@ def explanation_of(answer: Json) -> Explanation:
         targets=tuple(map(_explained_of, answer["explanations"])),
         kept_until=answer["kept_until"],
         arrays={} if answer["arrays"] is None else _arrays_of(base64.b64decode(answer["arrays"])),
+        json=answer,
+    )
+
+
+def margin_of(answer: Json) -> Margin:
+    """Of the JSON of a margin."""
+    flip, certificate = answer["margin"]["flip"], answer["certificate"]
+    says = answer["margin"]["says"] + ("" if certificate is None else f" {certificate['says']}")
+    return Margin(
+        prediction=prediction_of(answer),
+        says=says,
+        flip_rms=flip["perturbation_rms"],
+        flip_l2=flip["perturbation_l2"],
+        flipped_to=flip["changed_class_to"],
+        radius_l2=None if certificate is None else certificate["radius_l2"],
         json=answer,
     )
 

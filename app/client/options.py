@@ -12,10 +12,12 @@ class PredictOptions(TypedDict, total=False):
 
     model: str
     top_k: int
+    second_opinion: bool
     timeout_ms: int
     page: int
     frame: int
     window: tuple[float, float]
+    region: tuple[int, int, int, int]
 
 
 class ExplainOptions(PredictOptions, total=False):
@@ -36,3 +38,15 @@ class ExplainOptions(PredictOptions, total=False):
     include: Sequence[str]
     seed: int
     partial: bool
+    margin: bool
+
+
+class MarginOptions(PredictOptions, total=False):
+    """Options of a margin, and of its certificate."""
+
+    restarts: int
+    certificate: bool
+    sigma: float
+    draws: int
+    alpha: float
+    seed: int

@@ -6,12 +6,13 @@ from typing import Any, Literal, Self, Unpack
 
 import httpx
 
-from app.client.answers import Event, Explanation, Prediction, explanation_of, prediction_of
+from app.client.answers import Event, Explanation, Margin, Prediction, explanation_of, margin_of, prediction_of
 from app.client.images import ImageLike
-from app.client.options import ExplainOptions, PredictOptions
+from app.client.options import ExplainOptions, MarginOptions, PredictOptions
 from app.client.wire import (
     EVENTS,
     EXPLANATIONS,
+    MARGINS,
     MODELS,
     PREDICTIONS,
     REPORTS,
@@ -73,6 +74,10 @@ class Client:
         """What would make an image more, or less, of each target."""
         return explanation_of(response_json(self._answer(ask_about(EXPLANATIONS, image, options))))
 
+    def margin(self, image: ImageLike, **options: Unpack[MarginOptions]) -> Margin:
+        """How much change the prediction of an image withstands."""
+        return margin_of(response_json(self._answer(ask_about(MARGINS, image, options))))
+
     def follow(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Generator[Event, None, None]:
         """The same, telling how it comes along; the last event is the `Explanation`. Closing it cancels the work."""
         ask, reader = ask_about(EXPLANATIONS, image, options, EVENTS), EventReader()
@@ -95,7 +100,7 @@ class Client:
         """One that the server keeps."""
         return explanation_of(response_json(self._answer(ask_for(explanation_id))))
 
-    def report(self, explanation_id: str, kind: Literal["html", "pdf"] = "pdf") -> bytes:
+    def report(self, explanation_id: str, kind: Literal["html", "pdf", "dcm"] = "pdf") -> bytes:
         """The report of one that the server keeps, as a file."""
         return self._answer(ask_for(explanation_id, what=f"/{REPORTS[kind]}")).content
 

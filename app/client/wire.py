@@ -16,9 +16,9 @@ from app.client.answers import Event, Explanation, event_of
 from app.client.errors import ClientError, NoAnswer, Problem
 from app.client.images import ImageLike, image_bytes
 
-PREDICTIONS, EXPLANATIONS, MODELS = "/v1/predictions", "/v1/explanations", "/v1/models"
+PREDICTIONS, EXPLANATIONS, MARGINS, MODELS = "/v1/predictions", "/v1/explanations", "/v1/margins", "/v1/models"
 JSON, ZIP, EVENTS = "application/json", "application/zip", "text/event-stream"
-REPORTS = {"html": "report.html", "pdf": "report.pdf"}
+REPORTS = {"html": "report.html", "pdf": "report.pdf", "dcm": "report.dcm"}
 
 CONNECT_SECONDS = 10.0
 USUAL_WAIT_SECONDS = 5.0

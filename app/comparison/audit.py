@@ -8,7 +8,7 @@ map as it was. What is reported is measured on a picture: clamped, rounded to 8 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -31,9 +31,22 @@ _CLASS_WEIGHT = 10.0  # of a logit too few, beside a correlation, which is at mo
 _FIRST_STEP, _LAST_STEP = 0.5, 0.02  # shares of the radius
 _MOMENTUM = 0.7
 
+GRADIENTS_A_STEP = 4
+"""Gradient evaluations that a step's time is like: 2.1 to 4.1 of our ResNets, by the map; it differentiates twice."""
+
+
+class Climb(Protocol):
+    """What is climbed in place of the explanation: a map like the method's that can be differentiated."""
+
+    def pattern(self, images: Tensor, label: Tensor) -> Tensor:
+        """The maps of images (batch, channels, height, width), without level and size; (batch, height, width)."""
+
+    def slope(self, at: Tensor, label: Tensor, wanted: Tensor, goal: Goal) -> Tensor:
+        """The gradient over the images of what is to fall: how much the goal is missed, by the map and by the class."""
+
 
 @dataclass(frozen=True)
-class AuditOptions:
+class AttackOptions:
     """What an attack on an explanation may do.
 
     Attributes:
@@ -79,17 +92,17 @@ class Audit(Batched):
 def audit(
     network: Network,
     explained_by: ExplainedBy,
-    climbed: SmoothMap,
+    climb: Climb,
     images: Tensor,
     goal: Goal,
-    options: AuditOptions = AuditOptions(),
+    options: AttackOptions = AttackOptions(),
 ) -> Audit:
     """Attack the explanation of each image (batch, channels, height, width) in [0, 1], multiples of 1/255.
 
     Args:
-        network: from images to logits, in evaluation mode.
+        network: from images to logits, in evaluation mode; it says which class an image is of.
         explained_by: the method, as it is served.
-        climbed: a map like the method's that can be differentiated.
+        climb: where to go from an image; the class and the map that it sees are this network's and this method's.
         images: pictures.
         goal: "move" the map, or "keep" it while the class changes.
         options: how hard it is tried.
@@ -97,18 +110,49 @@ def audit(
     radius = l2_per_rms(*images.shape[1:]) * math.sqrt(max(options.size_rms**2 - _ROUNDING_RMS**2, 0))
     label = _predicted(network, images)
     before = explained_by(images, label).detach()
-    wanted = _pattern(climbed(images, label)).detach()
+    wanted = climb.pattern(images, label)
     best = _Best(network, explained_by, images, label, before, goal, options.size_rms)
     at = random_in_ball(images, radius / 10, torch.Generator().manual_seed(options.seed))
     velocity = torch.zeros_like(images)
     for step in range(options.steps):
-        slope = _slope(network, climbed, at, label, wanted, goal)
+        slope = climb.slope(at, label, wanted, goal)
         velocity = _MOMENTUM * velocity + (1 - _MOMENTUM) * unit(slope)
         share = _LAST_STEP + (_FIRST_STEP - _LAST_STEP) * (1 + math.cos(math.pi * step / options.steps)) / 2
         at = into_ball(at - radius * share * unit(velocity), images, radius)
         if (step + 1) % options.look_every == 0 or step + 1 == options.steps:
             best.look(at)
     return best.result()
+
+
+class SmoothClimb:
+    """The climb on a network of this process.
+
+    Args:
+        network: from images to logits, in evaluation mode, its weights without gradient.
+        smooth_map: like the method's, of the same network.
+    """
+
+    def __init__(self, network: Network, smooth_map: SmoothMap) -> None:
+        self._network, self._smooth_map = network, smooth_map
+
+    def pattern(self, images: Tensor, label: Tensor) -> Tensor:
+        """As `Climb` says."""
+        with torch.enable_grad():
+            return _pattern(self._smooth_map(images, label)).detach()
+
+    def slope(self, at: Tensor, label: Tensor, wanted: Tensor, goal: Goal) -> Tensor:
+        """As `Climb` says."""
+        leaf = at.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self._network(leaf)
+            of_label = logits.gather(1, label[:, None])[:, 0]
+            lead = logits.scatter(1, label[:, None], -torch.inf).amax(1) - of_label  # above 0 where it has changed
+            sign = 1 if goal == "move" else -1
+            target = label if goal == "move" else logits.detach().argmax(1)
+            correlation = (_pattern(self._smooth_map(leaf, target)) * wanted).flatten(1).sum(1)
+            missed = sign * correlation + _CLASS_WEIGHT * (sign * lead + _CONFIDENCE).relu()
+            (slope,) = torch.autograd.grad(missed.sum(), leaf)
+        return torch.nan_to_num(slope)
 
 
 class _Best:
@@ -159,21 +203,6 @@ class _Best:
             ssim=agrees.ssim.cpu(),
             center_distance=agrees.center_distance.cpu(),
         )
-
-
-def _slope(network: Network, climbed: SmoothMap, at: Tensor, label: Tensor, wanted: Tensor, goal: Goal) -> Tensor:
-    """The gradient over the images of what is to fall: how much the goal is missed, by the map and by the class."""
-    leaf = at.detach().requires_grad_()
-    with torch.enable_grad():
-        logits = network(leaf)
-        of_label = logits.gather(1, label[:, None])[:, 0]
-        lead = logits.scatter(1, label[:, None], -torch.inf).amax(1) - of_label  # above 0 where the class has changed
-        sign = 1 if goal == "move" else -1
-        target = label if goal == "move" else logits.detach().argmax(1)
-        correlation = (_pattern(climbed(leaf, target)) * wanted).flatten(1).sum(1)
-        missed = sign * correlation + _CLASS_WEIGHT * (sign * lead + _CONFIDENCE).relu()
-        (slope,) = torch.autograd.grad(missed.sum(), leaf)
-    return torch.nan_to_num(slope)
 
 
 def _pattern(maps: Tensor) -> Tensor:

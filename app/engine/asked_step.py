@@ -17,13 +17,15 @@ class AskedStep:
     Args:
         place: of the request.
         token: of the request, asked before every part.
+        changeable: (height, width), 1 where pixels may change and 0 where gradients are to be 0, as on a letterbox's
+            bars, which no upload can change; None for everywhere.
 
     Attributes:
         gradient_evaluations, forward_passes: images that it was asked for so far.
     """
 
-    def __init__(self, place: Place, token: WorkToken) -> None:
-        self._place, self._token = place, token
+    def __init__(self, place: Place, token: WorkToken, changeable: Tensor | None = None) -> None:
+        self._place, self._token, self._changeable = place, token, changeable
         self.gradient_evaluations = self.forward_passes = 0
 
     @property
@@ -49,4 +51,5 @@ class AskedStep:
             logits, gradient = model.step.logits_and_gradient(images.to(model.device), aims.to(model.device))
             return logits.cpu(), gradient.cpu()
 
-        return self._place.call(work, self._token, rows=len(images))
+        logits, gradient = self._place.call(work, self._token, rows=len(images))
+        return logits, gradient if self._changeable is None else gradient * self._changeable

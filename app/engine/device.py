@@ -70,20 +70,27 @@ class Engine:
         return load_of(jobs, places=self._admission.bounds.places, taken_places=self.places_taken)
 
     @contextmanager
-    def place(self, model: DeviceModel, *, rows: int = 1, steps: int = 0) -> Iterator["Place"]:
+    def place(
+        self, model: DeviceModel, *, rows: int = 1, steps: int = 0, second: DeviceModel | None = None
+    ) -> Iterator["Place"]:
         """Be inside while the block runs.
 
         Args:
             model: that will be asked.
             rows: images that will be worked on at once.
             steps: gradient steps of each; each is looked at twice besides.
+            second: another model, that will look at one image.
 
         Raises:
             EngineFull: there is no room; says when to come again, by the rate at which work was lately done.
         """
         cost = rows * (steps * model.cost("climb") + 2 * model.cost("look"))
-        reservation = Reservation(cost, rows * model.held_bytes, model.meter)
-        place = Place(model, reservation, self._runner.most_rows(model), self._submit)
+        held_bytes = rows * model.held_bytes
+        if second is not None:
+            cost += second.cost("look")
+            held_bytes += second.held_bytes
+        reservation = Reservation(cost, held_bytes, model.meter)
+        place = Place(model, reservation, self._runner.most_rows, self._submit)
         error: BaseException | None = None
         try:
             self._admission.enter(reservation)
@@ -142,23 +149,34 @@ class Place:
     """
 
     def __init__(
-        self, model: DeviceModel, reservation: Reservation, rows_at_once: int, submit: Callable[[AnyJob], None]
+        self,
+        model: DeviceModel,
+        reservation: Reservation,
+        most_rows: Callable[[DeviceModel], int],
+        submit: Callable[[AnyJob], None],
     ) -> None:
         self.model = model
-        self.rows_at_once = rows_at_once
+        self.rows_at_once = most_rows(model)
         self.queued_seconds = 0.0
         self._reservation = reservation
+        self._most_rows = most_rows
         self._submit = submit
 
-    def look(self, images: Tensor, token: WorkToken) -> Tensor:
+    def of(self, model: DeviceModel) -> "Place":
+        """The same place, to ask another model from: the steps that the place was taken for are to cover that."""
+        return Place(model, self._reservation, self._most_rows, self._submit)
+
+    def look(self, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
         """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1]; both on the CPU.
+
+        By the place's own model, or the second one.
 
         Raises:
             Cancelled, DeadlineExceeded: the token is over.
             EngineFull: the engine is closed, or memory does not suffice even for one image.
             Exception: whatever the network raises for these images.
         """
-        job = LookJob(self.model, self._reservation, token, images)
+        job = LookJob(model or self.model, self._reservation, token, images)
         self._do(job)
         return job.result()
 

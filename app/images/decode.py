@@ -40,8 +40,9 @@ from app.images.tiff_pages import from_page, page_places
 # The plugins are imported above, so that the first requests do not race to register them.
 READERS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, BmpImagePlugin, TiffImagePlugin, GifImagePlugin)
 HERE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-APART = ("DICOM", "PDF", "HEIC")
-FORMATS = (*HERE, *APART)
+APART = {"DICOM": "DICOM", "ZIP": "DICOM", "PDF": "PDF", "HEIC": "HEIC"}
+"""What a file of each kind holds; of zips, series of DICOM files alone are read."""
+FORMATS = (*HERE, *dict.fromkeys(APART.values()))
 ACCEPTED = "PNG, JPEG, WebP, BMP, TIFF, GIF, DICOM, PDF or HEIC"
 DECODE_THREADS = 4
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
@@ -139,7 +140,7 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float, wanted: Selectio
     name = format_by_signature(data)
     if name in APART:
         raster = read_apart(name, data, wanted, max_pixels=limits.max_pixels, max_seconds=limits.max_seconds)
-        pixels, selected, notes = raster.pixels, raster.selected, tuple(raster.notes)
+        name, pixels, selected, notes = APART[name], raster.pixels, raster.selected, tuple(raster.notes)
         if pixels.shape[2] == 1:
             pixels = np.repeat(pixels, 3, axis=2)
     else:

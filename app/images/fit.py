@@ -100,16 +100,26 @@ class Fitting:
         return whole
 
 
-def fitting(image_height: int, image_width: int, *, height: int, width: int, channels: int, fit: Fit) -> Fitting:
-    """Fit images of one size, at least 1x1, to a network's input. Sizes in pixels, channels 1 or 3."""
+def fitting(
+    image_height: int,
+    image_width: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    fit: Fit,
+    region: Box | None = None,
+) -> Fitting:
+    """Fit images of one size, at least 1x1, or a region within, to a network's input. Pixels; channels 1 or 3."""
     if min(image_height, image_width, height, width) < 1 or channels not in (1, 3):
         raise ValueError("an image and a network's input need a height and width of 1 or more, and 1 or 3 channels")
-    seen = Box(0, 0, image_width, image_height)
+    seen = Box(0, 0, image_width, image_height) if region is None else region
     content = Box(0, 0, width, height)
     if fit == "letterbox":
-        content = _largest_within(width, height, image_width / image_height)
+        content = _largest_within(width, height, seen.width / seen.height)
     elif fit == "center_crop":
-        seen = _largest_within(image_width, image_height, width / height)
+        inner = _largest_within(seen.width, seen.height, width / height)
+        seen = Box(seen.left + inner.left, seen.top + inner.top, inner.width, inner.height)
     return Fitting(image_height, image_width, height, width, channels, fit, seen, content)
 
 

@@ -14,11 +14,13 @@ class Selection:
         frame: of any other file that holds several pictures, from 1; None for its main one.
         window: centre and width, in the file's own units, of the levels that run from black to white; None for the
             file's own.
+        region: left, top, width and height, in pixels, of what the network is shown; None for all.
     """
 
     page: int | None = None
     frame: int | None = None
     window: tuple[float, float] | None = None
+    region: tuple[int, int, int, int] | None = None
 
 
 MAIN = Selection()

@@ -12,6 +12,7 @@ SIGNATURES = {
     b"MM\x00*": "TIFF",
     b"II+\x00": "TIFF",
     b"MM\x00+": "TIFF",
+    b"PK\x03\x04": "ZIP",
 }
 
 # Where each format keeps width and height, for `struct`. JPEG and TIFF keep them at no fixed place.
@@ -25,12 +26,17 @@ def format_by_signature(data: bytes) -> str | None:
     """The format that the first bytes announce, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
-    if data[128:132] == b"DICM":
+    if is_dicom(data):
         return "DICOM"
     if data[4:8] == b"ftyp" and _is_heic(data):
         return "HEIC"
     known = next((name for signature, name in SIGNATURES.items() if data.startswith(signature)), None)
     return "PDF" if known is None and b"%PDF-" in data[:PDF_HEADER_WITHIN] else known
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether it is a DICOM file, whatever its first 128 bytes are."""
+    return data[128:132] == b"DICM"
 
 
 def _is_heic(data: bytes) -> bool:

@@ -21,6 +21,7 @@ from app.reports.words import (
     printable,
     ranked,
     role_in_words,
+    second_in_words,
     seen_in_words,
     title_of,
     verdict_in_words,
@@ -122,6 +123,12 @@ def _short(record: Record) -> Iterator[str]:
         f"The network {result.model.name} reads the image as {printable(best.name)}, with a probability of"
         f" {percent(best.probability)}{f'; next come {then}' if then else ''}."
     )
+    if result.in_distribution is not None:
+        yield printable(result.in_distribution.sentence)
+    if result.second_opinion is not None:
+        yield second_in_words(result.second_opinion)
+    if result.margin is not None:
+        yield printable(result.margin.says)
     if result.in_distribution is not None and result.in_distribution.verdict == "outside":
         yield printable(result.in_distribution.sentence)
     for one in result.explanations:

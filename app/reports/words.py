@@ -9,6 +9,7 @@ from app.service.results import (
     ImageFacts,
     Level,
     ModelFacts,
+    SecondOpinion,
     TargetExplanation,
     Verdict,
 )
@@ -100,6 +101,15 @@ def verdict_in_words(verdict: Verdict) -> str:
     return " ".join([_LEVELS[verdict.level], *(printable(reason.sentence) for reason in verdict.reasons)])
 
 
+def second_in_words(second: SecondOpinion) -> str:
+    """What the plain twin says."""
+    best = second.prediction.best
+    agrees = "agrees" if second.agrees else "disagrees"
+    return (
+        f"Its plain twin {second.model.name} {agrees}: it reads {printable(best.name)} ({percent(best.probability)})."
+    )
+
+
 def role_in_words(role: str) -> str:
     """Why this class."""
     return _ROLES.get(role, role)
@@ -142,15 +152,17 @@ def ranked(classes: Sequence[ClassProbability]) -> str:
 
 def caption(name: str, drawn: DrawnPicture, one: TargetExplanation) -> tuple[str, str]:
     """Title of a picture, and what is to be known of its colours."""
-    if name == "heatmap":
-        return "Heatmap", f"where the image changed, and how much; the bar ends at {drawn.scale:.3g}"
-    if name == "perturbation":
-        return "The change itself", f"around mid-grey, multiplied by {drawn.gain:.3g}"
-    if name == "explained":
-        return "The changed image", f"probability of {printable(one.target)}: {percent(one.probability_after)}"
-    if name == "film_strip":
-        return "At rising sizes", "the changed image at each size of the sweep, from left to right"
-    if name == "curve":
-        return "At rising sizes", f"probability of {printable(one.target)} by the size of the change"
-    method = name.removesuffix("_heatmap").replace("_", " ")
-    return f"Beside it: {method}", "the same class by another method, drawn to the same size (RMS)"
+    target = printable(one.target)
+    known = {
+        "heatmap": ("Heatmap", f"where the image changed, and how much; the bar ends at {drawn.scale or 0:.3g}"),
+        "perturbation": ("The change itself", f"around mid-grey, multiplied by {drawn.gain or 0:.3g}"),
+        "explained": ("The changed image", f"probability of {target}: {percent(one.probability_after)}"),
+        "film_strip": ("At rising sizes", "the changed image at each size of the sweep, from left to right"),
+        "curve": ("At rising sizes", f"probability of {target} by the size of the change"),
+    }
+    if name in known:
+        return known[name]
+    if name.endswith("_heatmap"):
+        method = name.removesuffix("_heatmap").replace("_", " ")
+        return f"Beside it: {method}", "the same class by another method, drawn to the same size (RMS)"
+    return "Further picture", name.replace("_", " ")

@@ -3,12 +3,10 @@
 import io
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from app.images.render import draw_heatmap
+from app.service.audit_pictures import heatmap_of, pixels_of
 from app.service.auditing import MethodAudit
 from app.service.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
 
@@ -29,11 +27,11 @@ def draw_audits(audits: Sequence[MethodAudit], classes: Sequence[str], images: T
     for row in range(rows):
         top = GAP_PIXELS + row * cell_height
         read_as = classes[int(audits[0].audit.class_before[row])]
-        paste_cell(sheet, 0, top, Image.fromarray(_pixels(images[row])), ["image", f"read as {read_as}"])
+        paste_cell(sheet, 0, top, Image.fromarray(pixels_of(images[row])), ["image", f"read as {read_as}"])
         for place, one in enumerate(audits):
             found = one.audit
-            before = _map(images[row], found.map_before[row])
-            after = _map(found.pictures[row], found.map_after[row])
+            before = _map(images[row], found.map_before[row], one.method)
+            after = _map(found.pictures[row], found.map_after[row], one.method)
             read_as = classes[int(found.class_after[row])]
             outcome = f"rank correlation {float(found.spearman[row]):.2f}" if found.found[row] else "none found"
             paste_cell(sheet, 1 + 2 * place, top, before, [one.method, "of the image"])
@@ -45,19 +43,7 @@ def draw_audits(audits: Sequence[MethodAudit], classes: Sequence[str], images: T
     return file.getvalue()
 
 
-def _floats(image: Tensor) -> NDArray[np.float32]:
-    """(channels, height, width) to RGB (height, width, 3)."""
-    pixels: NDArray[np.float32] = image.permute(1, 2, 0).numpy()
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.float32)
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    return (_floats(image) * 255).round().astype(np.uint8)
-
-
-def _map(image: Tensor, values: Tensor) -> Image.Image:
-    largest = values.abs().max().clamp(min=1e-12)  # a heatmap's automatic scale ends at what 8 bits can show
-    change = (values / largest).permute(1, 2, 0).numpy()
-    drawn = draw_heatmap(_floats(image), change, overlay="grayscale", scale=1.0)
+def _map(image: Tensor, values: Tensor, method: str) -> Image.Image:
+    drawn = heatmap_of(image, values, method)
     whole = Image.open(io.BytesIO(drawn.png)).convert("RGB")
     return whole.crop((0, 0, image.shape[2] * drawn.enlarged, image.shape[1] * drawn.enlarged))  # without its bar

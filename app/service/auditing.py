@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from torch import Tensor
 
 from app.adversarial.explain import explain, fast_rows
-from app.comparison.audit import Audit, AuditOptions, ExplainedBy, Goal, audit
+from app.comparison.audit import AttackOptions, Audit, Climb, ExplainedBy, Goal, SmoothClimb, audit
 from app.comparison.methods import METHODS
-from app.comparison.smooth_maps import SmoothMap, smooth_grad_cam, smooth_gradient
+from app.comparison.smooth_maps import smooth_grad_cam, smooth_gradient
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
-from app.service.options import ADVERSARIAL, METHOD_NAMES
+from app.service.options import ADVERSARIAL, GOALS, METHOD_NAMES
 
-GOALS: tuple[Goal, ...] = get_args(Goal)
 IMAGES_AT_ONCE = 50
 WEAK_CORRELATION = 0.3  # below it two maps have next to nothing in common
 
@@ -62,7 +60,7 @@ def check_methods(asked: Sequence[str]) -> None:
 
 
 def audit_model(
-    checkpoint: Checkpoint, images: Tensor, methods: Sequence[str], options: AuditOptions, tell: Told
+    checkpoint: Checkpoint, images: Tensor, methods: Sequence[str], options: AttackOptions, tell: Told
 ) -> Iterator[MethodAudit]:
     """Attack each method's explanation of each image, for either goal.
 
@@ -76,14 +74,14 @@ def audit_model(
         tell: told of the progress.
     """
     for method in methods:
-        climbed = _climbed(checkpoint, method, images)
-        if climbed is None:
+        climb = climb_of(checkpoint, method)
+        if climb is None:
             continue
         for goal in GOALS:
             parts: list[Audit] = []
             for some in torch.split(images, IMAGES_AT_ONCE):
                 shown = some.to(checkpoint.device)
-                parts.append(audit(checkpoint.network, _method(checkpoint, method), climbed, shown, goal, options))
+                parts.append(audit(checkpoint.network, _method(checkpoint, method), climb, shown, goal, options))
                 tell(method, goal, len(some))
             yield MethodAudit(checkpoint.name, method, goal, Audit.joined(parts))
 
@@ -112,11 +110,15 @@ def _method(checkpoint: Checkpoint, name: str) -> ExplainedBy:
     return lambda images, target: method(network, images, target).map
 
 
-def _climbed(checkpoint: Checkpoint, name: str, images: Tensor) -> SmoothMap | None:
+def climb_of(checkpoint: Checkpoint, method: str) -> Climb | None:
+    """What is climbed in place of a method; None where the network cannot be explained by it."""
     network = checkpoint.network
-    if name == "gradcam":
-        return smooth_grad_cam(network, images[:1].to(checkpoint.device))
-    return smooth_gradient(network)
+    if method == "gradcam":
+        image = torch.full((1, *checkpoint.shape), 0.5, device=checkpoint.device)
+        smooth_map = smooth_grad_cam(network, image)
+    else:
+        smooth_map = smooth_gradient(network)
+    return None if smooth_map is None else SmoothClimb(network, smooth_map)
 
 
 def _median(values: Tensor) -> float | None:

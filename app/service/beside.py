@@ -20,7 +20,8 @@ from app.service.options import ADVERSARIAL, ExplainOptions
 from app.service.passes import Chosen, Found
 from app.service.results import AgreementTable
 
-_AskedMethod = Callable[[Tensor, Tensor], Attribution]
+AskedMethod = Callable[[Tensor, Tensor], Attribution]
+"""(images, target int64 (batch,)), on the CPU, to maps there."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ def explain_beside(
         Cancelled, DeadlineExceeded: the token, asked before every pass, said so.
     """
     images = image.expand(len(chosen.targets), *image.shape)
-    sign = 1.0 if options.direction == "encourage" else -1.0
+    sign = torch.tensor([1.0 if direction == "encourage" else -1.0 for direction in chosen.directions(options)])
     wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
         try:
-            made = _of_targets(_asked(place, network, name, token), images, chosen)
+            made = _of_targets(asked_method(place, network, name, token), images, chosen)
         except DeadlineExceeded:
             if options.partial:
                 break
@@ -75,7 +76,7 @@ def explain_beside(
     return Beside(maps, costs)
 
 
-def _of_targets(method: _AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
+def _of_targets(method: AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
     """A contrast is the map of the target less that of the other class: all methods are linear in the logits."""
     target = torch.tensor(chosen.targets)
     made = method(images, target)
@@ -99,7 +100,8 @@ def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:
     return [AgreementTable(names, _table(one), _table(other)) for one, other in zip(spearman, ssim, strict=True)]
 
 
-def _asked(place: Place, network: nn.Module, name: str, token: WorkToken) -> _AskedMethod:
+def asked_method(place: Place, network: nn.Module, name: str, token: WorkToken) -> AskedMethod:
+    """A method of `METHODS` whose passes are made through the engine; raises as `explain_beside` does."""
     method = METHODS[name]
     if name not in LOOKS_INSIDE:
         asked = AskedNetwork(network, place, token)

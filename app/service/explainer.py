@@ -5,76 +5,61 @@ image's own pixels, clamped, rounded to 8 bits, fitted to the network again and 
 picture gets these very numbers.
 """
 
-import io
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import ceil
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from app.adversarial.sizes import l2, rms
-from app.engine.device import Engine, Place
+from app.engine.device import Engine
 from app.engine.token import WorkToken
-from app.errors import Cancelled, DeadlineExceeded, OptionError, UnknownExplanation
+from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
-from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
+from app.images.render import draw_pixels
 from app.networks.checkpoint import Checkpoint
-from app.service.beside import Beside, agreement_of, explain_beside
+from app.service.asked_audit import audit_image, audited
+from app.service.audit_pictures import draw_picture
+from app.service.auditing import as_picture
+from app.service.beside import explain_beside
 from app.service.catalogue import Catalogue, Served
+from app.service.clock import Clock
+from app.service.counterfactual import find_counterfactuals
+from app.service.dicom import DicomObjects
 from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
+from app.service.judging import judge_all
 from app.service.kept import KeptResults
-from app.service.margins import certificate_of, margin_of
+from app.service.margins import certificate_of, margin_beside, margin_of
 from app.service.options import (
-    ADVERSARIAL,
+    COUNTERFACTUAL,
     ORIGINAL,
-    PICTURES,
     SHEET,
+    AuditOptions,
     ExplainOptions,
     MarginOptions,
     PredictOptions,
 )
-from app.service.passes import Chosen, Found, choose, domain_score, explain_targets, logits_of
-from app.service.pictures import draw, draw_map, draw_original
+from app.service.passes import choose, domain_score, explain_targets, logits_of
+from app.service.pictures import draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import (
-    DrawnPicture,
+    AuditResult,
     ExplainResult,
     MarginResult,
-    MethodCost,
+    ModelAudit,
     PredictResult,
     Record,
-    RobustnessMargin,
-    TargetExplanation,
 )
 from app.service.running import Running
-from app.service.sheet import DRAWN_FROM, SheetRow, draw_sheet
-from app.service.sweep import SWEEP_SIDE, with_sweeps
+from app.service.second_opinion import ask_twin
+from app.service.sent import arrays_npz, as_asked, draw_all, draw_small
+from app.service.sheet import SheetRow, draw_sheet
+from app.service.sweep import with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
 from app.service.verdict import reasons_for, verdict_of
-
-_LOOKS = 2  # at the end of the search, and at the picture that is sent
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """What is sent for each target, at one size.
-
-    Attributes:
-        pictures: by name.
-        small: the explained pictures as they stand in a sweep; none without one.
-        fitted: the explained pictures fitted again, (targets, channels, height, width).
-    """
-
-    pictures: Sequence[Mapping[str, DrawnPicture]]
-    small: Sequence[ExplainedPicture]
-    fitted: Tensor
 
 
 class Explainer:
@@ -86,6 +71,7 @@ class Explainer:
         decode_limits: what an upload may cost.
         max_rows: targets of one request at the most, or targets times sizes.
         kept: keeps explanations for a while; None to keep nothing.
+        strip_phi: leave out of DICOM objects all that may tell who the patient is.
     """
 
     def __init__(
@@ -96,12 +82,14 @@ class Explainer:
         decode_limits: DecodeLimits,
         max_rows: int,
         kept: KeptResults | None = None,
+        strip_phi: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
         self._max_rows = max_rows
         self._running = Running()
+        self._strip_phi = strip_phi
         self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
@@ -110,21 +98,24 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
+        clock, served, twin = Clock(), self._catalogue.served(options.model), self._twin(options)
         checkpoint = served.checkpoint
-        with self._engine.place(served.model) as place:
+        with self._engine.place(served.model, second=None if twin is None else twin.model) as place:
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
+                prediction = prediction_of(checkpoint, logits[0], options.top_k)
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
                 score = domain_score(place, checkpoint.domain, upload.fitted, token)
         return PredictResult(
             id=new_id(),
             created=datetime.now(UTC),
             model=model_facts(checkpoint),
             image=image_facts(upload.decoded, upload.fitting),
-            prediction=prediction_of(checkpoint, logits[0], options.top_k),
+            prediction=prediction,
             in_distribution=in_distribution_of(checkpoint, score),
+            second_opinion=second,
             timing_ms=clock.timing_ms,
         )
 
@@ -134,7 +125,7 @@ class Explainer:
         Raises:
             AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
         """
-        clock, served = _Clock(), self._catalogue.served(options.model)
+        clock, served = Clock(), self._catalogue.served(options.model)
         checkpoint = served.checkpoint
         with self._engine.place(served.model, steps=options.expected_gradients) as place:
             with clock.measure("decode"):
@@ -142,11 +133,11 @@ class Explainer:
             with clock.measure("margin", place):
                 prediction = prediction_of(checkpoint, logits_of(place, upload.fitted[None], token)[0], options.top_k)
                 class_id = prediction.best.class_id
-                margin = margin_of(place, upload.fitted, class_id, options, checkpoint, token)
+                margin = margin_of(place, upload, class_id, options, checkpoint, token)
             certificate = None
             if options.certificate:
                 with clock.measure("certificate", place):
-                    certificate = certificate_of(place, upload.fitted, class_id, options, checkpoint, token)
+                    certificate = certificate_of(place, upload, class_id, options, checkpoint, token)
         return MarginResult(
             id=new_id(),
             created=datetime.now(UTC),
@@ -189,50 +180,62 @@ class Explainer:
         token: WorkToken,
         mailbox: Mailbox,
     ) -> ExplainResult:
-        clock, checkpoint = _Clock(), served.checkpoint
+        clock, checkpoint, twin = Clock(), served.checkpoint, self._twin(options)
         classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
         steps = options.expected_gradients(rows, len(sizes))
-        with self._engine.place(served.model, rows=rows, steps=steps) as place, ExitStack() as late:
+        second_model = None if twin is None else twin.model
+        with (
+            self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
+            ExitStack() as late,
+        ):
             with clock.measure("decode"):
                 upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
             started = _started(explanation_id, checkpoint, upload)
+            objects = DicomObjects(
+                data, upload, explanation_id, started.model, options, limits=self._limits, strip_phi=self._strip_phi
+            )
             mailbox.tell(started)
             with clock.measure("explain", place):
                 chosen = choose(place, upload.fitted, classes, options, token)
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
+                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
             follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
-                found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
+                if options.method == COUNTERFACTUAL:
+                    found, at_others = find_counterfactuals(place, upload, chosen, options, token), []
+                else:
+                    found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
                 network = checkpoint.network
                 beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
-                margin = _margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
+                margin = margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("explain", place):
                 score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
-            known, calibration = in_distribution_of(checkpoint, score), checkpoint.description.calibration
+            known = in_distribution_of(checkpoint, score)
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
-                sent = [_draw_all(upload, found, beside, options, scale, finishing)]
-                sent += [_draw_small(upload, one, finishing) for one in at_others]
+                sent = [draw_all(upload, found, beside, options, scale, finishing)]
+                sent += [draw_small(upload, one, finishing) for one in at_others]
                 original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
-                after = torch.split(logits_of(place, torch.cat([one.fitted for one in sent]), finishing), len(targets))
-            judged: list[TargetExplanation] = []
-            for number, one in enumerate([found, *at_others]):
-                near = beside if one is found else Beside.nothing()
-                judged += _judge(
-                    upload, chosen, one, near, sent[number], after[number], options, sizes[number], checkpoint
-                )
+                after = logits_of(place, torch.cat([one.fitted for one in sent]), finishing)
+            all_found = [found, *at_others]
+            judged = judge_all(upload, chosen, all_found, beside, sent, after, options, sizes, checkpoint)
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
-                explanations = with_sweeps(judged, prediction, upload.decoded, small, options, finishing)
+                explanations = objects.added_to(
+                    with_sweeps(judged, prediction, upload.decoded, small, options, finishing),
+                    found.explanation.perturbation,
+                    options.scale_or(scale),
+                    finishing,
+                )
                 sheet = None
                 if SHEET in options.include:
                     sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
@@ -243,15 +246,58 @@ class Explainer:
             image=started.image,
             prediction=prediction,
             in_distribution=known,
+            second_opinion=second,
             explanations=tuple(
-                replace(_as_asked(one, options), verdict=verdict_of(reasons_for(one, known, calibration)))
+                replace(
+                    as_asked(one, options),
+                    verdict=verdict_of(reasons_for(one, known, second, checkpoint.description.calibration)),
+                )
                 for one in explanations
             ),
             timing_ms=clock.timing_ms,
             original=original,
             sheet=sheet,
             margin=margin,
-            arrays_npz=_arrays(upload.fitted, found, beside) if "arrays" in options.include else None,
+            arrays_npz=arrays_npz(upload.fitted, found, beside) if "arrays" in options.include else None,
+        )
+
+    def audit(self, data: bytes, options: AuditOptions, token: WorkToken) -> AuditResult:
+        """How far explanations of one image can be made to lie, by the model and by its twin or another.
+
+        Raises:
+            AexError: any of the tree but CheckpointError and DataError, as `app.errors` says.
+        """
+        clock, served = Clock(), self._catalogue.served(options.model)
+        models = [served, *self._beside(served, options)]
+        cost = sum(options.expected_gradients * one.model.cost("climb") for one in models)
+        of_models: list[ModelAudit] = []
+        with self._engine.place(served.model, steps=ceil(cost / served.model.cost("climb"))) as first:
+            with clock.measure("decode"):
+                wanted = served.checkpoint.description.input
+                upload = read_upload(data, self._limits, wanted, options.selection)
+            for one in models:
+                checkpoint = one.checkpoint
+                place = first if one is served else first.of(one.model)
+                with clock.measure("audit", place):
+                    picture = as_picture(upload.fitted_for(checkpoint.description.input))
+                    logits = logits_of(place, picture[None], token)[0]
+                    attacks = list(audit_image(place, checkpoint, picture, options, token))
+                with clock.measure("render"):
+                    of_models.append(
+                        ModelAudit(
+                            model=model_facts(checkpoint),
+                            prediction=prediction_of(checkpoint, logits, options.top_k),
+                            image=draw_picture(picture),
+                            audits=tuple(audited(picture, attack, checkpoint) for attack in attacks),
+                        )
+                    )
+        return AuditResult(
+            id=new_id(),
+            created=datetime.now(UTC),
+            model=model_facts(served.checkpoint),
+            image=image_facts(upload.decoded, upload.fitting),
+            models=tuple(of_models),
+            timing_ms=clock.timing_ms,
         )
 
     def find(self, explanation_id: str) -> Record:
@@ -285,6 +331,18 @@ class Explainer:
             chosen = choose(place, grey, classes, options, token)
             explain_targets(place, grey, chosen, options, [0.1], token)
 
+    def _twin(self, options: PredictOptions) -> Served | None:
+        return self._catalogue.twin(options.model) if options.second_opinion else None
+
+    def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
+        """The further model that an audit is of, if any."""
+        if options.beside is None:
+            twin = self._twin(options)
+            return [] if twin is None else [twin]
+        if options.beside == served.checkpoint.name:
+            raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
+        return [self._catalogue.served(options.beside)]
+
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
         color_map(options.color_map, options.heatmap)
@@ -300,154 +358,6 @@ class Explainer:
         return targets * sizes
 
 
-class _Clock:
-    """Milliseconds spent in each part of a request."""
-
-    def __init__(self) -> None:
-        self.timing_ms: dict[str, float] = {"queued": 0.0}
-
-    @contextmanager
-    def measure(self, part: str, place: Place | None = None) -> Iterator[None]:
-        """Add the block's time to a part; what it waited for the device at this place is counted as queued instead."""
-        began, queued_before = time.monotonic(), 0.0 if place is None else place.queued_seconds
-        yield
-        queued = 0.0 if place is None else place.queued_seconds - queued_before
-        self.timing_ms["queued"] += 1000 * queued
-        self.timing_ms[part] = self.timing_ms.get(part, 0.0) + 1000 * (time.monotonic() - began - queued)
-
-
 def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Started:
     image = image_facts(upload.decoded, upload.fitting)
     return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
-
-
-def _draw_all(
-    upload: Upload, found: Found, beside: Beside, options: ExplainOptions, default_scale: float, token: WorkToken
-) -> _Sent:
-    """One target after the other: of a large upload only one change is in memory at a time."""
-    pictures, small, fitted = [], [], []
-    names = dict.fromkeys((*options.include, *(DRAWN_FROM if SHEET in options.include else ())))
-    wanted = replace(options, include=tuple(names))
-    for row, perturbation in enumerate(found.explanation.perturbation):
-        token.check()
-        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), wanted, default_scale)
-        pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
-        if options.sweep is not None:
-            small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
-        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
-    return _Sent(pictures, small, torch.stack(fitted))
-
-
-def _draw_small(upload: Upload, found: Found, token: WorkToken) -> _Sent:
-    """The same for another size of a sweep, of which only small pictures are sent."""
-    small, fitted = [], []
-    for perturbation in found.explanation.perturbation:
-        token.check()
-        sent = explained_pixels(upload.floats, upload.fitting.to_image(perturbation))
-        small.append(draw_pixels(sent, SWEEP_SIDE))
-        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
-    return _Sent([{}] * len(small), small, torch.stack(fitted))
-
-
-def _as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
-    """Without the pictures that were drawn for a sheet alone."""
-    unasked = set(PICTURES) - set(options.include)
-    return replace(one, pictures={name: drawn for name, drawn in one.pictures.items() if name not in unasked})
-
-
-def _margin_beside(
-    place: Place,
-    upload: Upload,
-    class_id: int,
-    options: ExplainOptions,
-    checkpoint: Checkpoint,
-    token: WorkToken,
-) -> RobustnessMargin | None:
-    """The margin that an explanation was asked for with; left out where the time was over, and partial asked for."""
-    if not options.margin:
-        return None
-    try:
-        return margin_of(place, upload.fitted, class_id, MarginOptions(seed=options.seed), checkpoint, token)
-    except DeadlineExceeded:
-        if options.partial:
-            return None
-        raise
-
-
-def _draw_beside(
-    upload: Upload, beside: Beside, row: int, options: ExplainOptions, default_scale: float
-) -> Mapping[str, DrawnPicture]:
-    if "heatmap" not in options.include:
-        return {}
-    carried = {name: upload.fitting.to_image(maps[row]) for name, maps in beside.maps.items()}
-    return {
-        f"{name}_heatmap": draw_map(upload.floats, one, options, default_scale, meaning=f"{name}, same RMS")
-        for name, one in carried.items()
-    }
-
-
-def _judge(
-    upload: Upload,
-    chosen: Chosen,
-    found: Found,
-    beside: Beside,
-    sent: _Sent,
-    logits_after: Tensor,
-    options: ExplainOptions,
-    rho: float,
-    checkpoint: Checkpoint,
-) -> Iterator[TargetExplanation]:
-    """What each explanation came to, measured on the picture sent; logits_after (targets, classes)."""
-    classes = checkpoint.description.classes
-    change = sent.fitted - upload.fitted
-    change_rms, change_l2 = rms(change).tolist(), l2(change).tolist()
-    before, after = chosen.logits.softmax(0), logits_after.softmax(1)
-    class_before, against = int(before.argmax()), chosen.against
-    others = {name: MethodCost(cost.gradient_evaluations, cost.forward_passes) for name, cost in beside.costs.items()}
-    agreements = agreement_of(found.explanation.perturbation, beside) if others else [None] * len(after)
-    for row, (target, role) in enumerate(zip(chosen.targets, chosen.roles, strict=True)):
-        gain = float(after[row, target] - before[target])
-        margins = None
-        if against is not None:
-            margins = tuple(float(logits[target] - logits[against]) for logits in (chosen.logits, logits_after[row]))
-            gain = margins[1] - margins[0]
-        class_after = int(after[row].argmax())
-        converged = bool(found.explanation.settled[row]) and not found.cut_short[row]
-        yield TargetExplanation(
-            target=classes[target],
-            target_id=target,
-            role=role,
-            against=None if against is None else classes[against],
-            against_id=against,
-            direction=options.direction,
-            method=options.method,
-            probability_before=float(before[target]),
-            probability_after=float(after[row, target]),
-            margin_before=None if margins is None else margins[0],
-            margin_after=None if margins is None else margins[1],
-            rho=rho,
-            perturbation_rms=change_rms[row],
-            perturbation_l2=change_l2[row],
-            steps=found.steps_made[row],
-            cut_short=found.cut_short[row],
-            converged=converged,
-            goal_met=converged and (gain > 0 if options.direction == "encourage" else gain < 0),
-            changed_class_to=None if class_after == class_before else classes[class_after],
-            methods={ADVERSARIAL: MethodCost(found.steps_made[row], _LOOKS), **others},
-            agreement=agreements[row],
-            top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
-            pictures=sent.pictures[row],
-        )
-
-
-def _arrays(fitted: Tensor, found: Found, beside: Beside) -> bytes:
-    """The npz of `ExplainResult.arrays_npz`."""
-    perturbation, file = found.explanation.perturbation, io.BytesIO()
-    arrays = {
-        "explained": fitted + perturbation,
-        "perturbation": perturbation,
-        **{f"map_{name}": maps for name, maps in beside.maps.items()},
-    }
-    channels_last = {name: array.permute(0, 2, 3, 1).numpy() for name, array in arrays.items()}
-    np.savez(file, allow_pickle=False, image=fitted.permute(1, 2, 0).numpy(), **channels_last)
-    return file.getvalue()

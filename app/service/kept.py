@@ -153,8 +153,10 @@ def bytes_of(record: Record) -> int:
     tables = [len(one.agreement.methods) for one in explained if one.agreement is not None]
     reasons = [len(one.verdict.reasons) for one in explained if one.verdict is not None]
     of_all = [drawn.png for drawn in (result.original, result.sheet) if drawn is not None]
-    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films]
-    classes = len(result.prediction.top) + sum(len(one.top_after) for one in explained)
+    objects = [content for one in explained for content in one.objects.values()]
+    files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films, *objects]
+    predictions = [result.prediction, *([result.second_opinion.prediction] if result.second_opinion else [])]
+    classes = sum(len(one.top) for one in predictions) + sum(len(one.top_after) for one in explained)
     return (
         sum(map(len, files))
         + _CLASS_BYTES * classes

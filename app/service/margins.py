@@ -3,7 +3,6 @@
 from math import inf
 
 import torch
-from torch import Tensor
 
 from app.adversarial.explain import probability_of
 from app.adversarial.nearest import Nearest
@@ -14,30 +13,32 @@ from app.engine.asked_step import AskedStep
 from app.engine.device import Place
 from app.engine.steps.protocol import StepNetwork
 from app.engine.token import WorkToken
+from app.errors import DeadlineExceeded
 from app.networks.checkpoint import Checkpoint
 from app.networks.description import ModelDescription
-from app.service.options import MarginOptions
+from app.service.options import ExplainOptions, MarginOptions
 from app.service.results import RadiusCertificate, RobustnessMargin, SmallestChange
 from app.service.standing import Goal, images_measured, percentile_of
+from app.service.uploads import Upload
 
 
 def margin_of(
-    place: Place, image: Tensor, class_id: int, options: MarginOptions, checkpoint: Checkpoint, token: WorkToken
+    place: Place, upload: Upload, class_id: int, options: MarginOptions, checkpoint: Checkpoint, token: WorkToken
 ) -> RobustnessMargin:
     """The smallest changes found that take `class_id`, which is what the image is read as, away.
 
     Args:
         place: of the request; the search shares it with others, pass by pass.
-        image: (channels, height, width) in [0, 1].
+        upload: the image; what the network sees of it is changed, and not a letterbox's bars.
         class_id: the prediction.
         options: of the search.
         checkpoint: of the model.
         token: asked before every pass.
     """
-    description, step = checkpoint.description, AskedStep(place, token)
+    description, step = checkpoint.description, AskedStep(place, token, upload.changeable())
     network = StepNetwork(step, len(description.classes))
     label, random = torch.tensor([class_id]), torch.Generator().manual_seed(options.seed)
-    found = robustness(network, image[None], label, restarts=options.restarts, random=random)
+    found = robustness(network, upload.fitted[None], label, restarts=options.restarts, random=random)
     flip = _smallest(found.flip, class_id, "flip", description)
     chance = _smallest(found.chance, class_id, "chance", description)
     test_images = images_measured(description)
@@ -53,19 +54,19 @@ def margin_of(
 
 
 def certificate_of(
-    place: Place, image: Tensor, class_id: int, options: MarginOptions, checkpoint: Checkpoint, token: WorkToken
+    place: Place, upload: Upload, class_id: int, options: MarginOptions, checkpoint: Checkpoint, token: WorkToken
 ) -> RadiusCertificate:
     """What randomized smoothing promises at the image; the arguments are those of `margin_of`."""
     smoothing, classes = options.smoothing, checkpoint.description.classes
     found = certify(
         AskedStep(place, token).logits,
-        image,
+        upload.fitted,
         smoothing,
         random=torch.Generator().manual_seed(options.seed),
         rows_at_once=place.rows_at_once,
     )
     name = classes[found.class_id] if found.class_id >= 0 else None
-    radius_rms = None if found.radius_l2 is None else found.radius_l2 / l2_per_rms(*image.shape)
+    radius_rms = None if found.radius_l2 is None else found.radius_l2 / l2_per_rms(*upload.fitted.shape)
     whose = (
         "the smoothed classifier, which answers what the network most often reads in the image with normal noise of"
         f" {smoothing.sigma:g} on it; it says nothing of the network without noise."
@@ -119,3 +120,22 @@ def _margin_says(flip: SmallestChange, test_images: int | None) -> str:
     if test_images is None or flip.percentile is None:
         return f"{says} The model's measures do not say how that compares: aex evaluate --only margins --record does."
     return f"{says} Of {test_images} test images, {flip.percentile:.0f}% flip at a smaller one."
+
+
+def margin_beside(
+    place: Place,
+    upload: Upload,
+    class_id: int,
+    options: ExplainOptions,
+    checkpoint: Checkpoint,
+    token: WorkToken,
+) -> RobustnessMargin | None:
+    """The margin that an explanation was asked for with; left out where the time was over, and partial asked for."""
+    if not options.margin:
+        return None
+    try:
+        return margin_of(place, upload, class_id, MarginOptions(seed=options.seed), checkpoint, token)
+    except DeadlineExceeded:
+        if options.partial:
+            return None
+        raise

@@ -5,33 +5,41 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.adversarial.explain import FAST_STEPS, PAPER_STEPS, Direction
+from app.adversarial.nearest import FLIP_EVALUATIONS
 from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
+from app.comparison.audit import GRADIENTS_A_STEP, AttackOptions, Goal
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
 from app.errors import OptionError
+from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
 
 Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
 Picture = Literal["heatmap", "perturbation", "explained"]
 SweepPicture = Literal["film_strip", "curve"]
-Method = Literal["fast", "paper"]
+Method = Literal["fast", "paper", "counterfactual"]
 
 PICTURES: tuple[str, ...] = get_args(Picture)
 SWEEP_PICTURES: tuple[str, ...] = get_args(SweepPicture)
 OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 ORIGINAL, SHEET = "original", "sheet"
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays")
+CAPTURE: ObjectKind = "secondary_capture"
+OBJECTS: tuple[ObjectKind, ...] = get_args(ObjectKind)
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
+COUNTERFACTUAL = "counterfactual"
 METHOD_NAMES = (ADVERSARIAL, *METHODS)
+GOALS: tuple[Goal, ...] = get_args(Goal)
+LEAST_ATTACK_RMS = 0.001  # rounding to 8 bits is about as large
 MAX_STEPS = 1000
 MAX_RESTARTS = 20
 MAX_DRAWS = 100_000
 MAX_SIGMA = 10.0
 MAX_PARTS = 1_000_000
-DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS}
+DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS, "counterfactual": FLIP_EVALUATIONS}
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
@@ -45,16 +53,19 @@ class PredictOptions:
     Attributes:
         model: name of the model, or None for the installation's default.
         top_k: how many classes to list, 0 for all.
+        second_opinion: whether the model's twin is asked, too, where it names one.
         timeout_ms: milliseconds until the request is given up, or None for the installation's.
-        page, frame, window: which part of the file, as in `Selection`.
+        page, frame, window, region: which part of the file, as in `Selection`.
     """
 
     model: str | None = None
     top_k: int = 5
+    second_opinion: bool = True
     timeout_ms: int | None = None
     page: int | None = None
     frame: int | None = None
     window: tuple[float, float] | None = None
+    region: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         _within("top_k", self.top_k, 0, 1_000_000, "a number of classes, 0 for all")
@@ -66,10 +77,13 @@ class PredictOptions:
         if self.window is not None and self.window[1] <= 0:
             raise OptionError(f"The window's width is {self.window[1]:g}; give center,width with a width above 0.")
 
+        if self.region is not None and (min(self.region) < 0 or min(self.region[2:]) < 1):
+            raise OptionError(f"region is {self.region}; give left,top,width,height in pixels, the last two above 0.")
+
     @property
     def selection(self) -> Selection:
         """The part of the file that is asked for."""
-        return Selection(self.page, self.frame, self.window)
+        return Selection(self.page, self.frame, self.window, self.region)
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,9 @@ class ExplainOptions(PredictOptions):
         against: a class, by name, id, `predicted` or `runner_up`, that each target is contrasted with: what is climbed
             is the margin between the two, in place of the target's cross entropy.
         direction: encourage (g_explain+) or discourage (g_explain-).
-        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps.
+        method: how the change is searched for: "fast" comes as far as "paper", the paper's own loop, in fewer steps;
+            "counterfactual" is the smallest change that makes the picture read as the target, or as any other class
+            where the target is what it is read as.
         rho: RMS size of the perturbation, in (0, 1]; None for the model's own.
         sweep: further sizes to explain each target at: how many, evenly up to twice rho, or the sizes, rising; or None.
         steps: gradient steps at the most; None for as many as the method needs.
@@ -162,6 +178,8 @@ class ExplainOptions(PredictOptions):
         _one_of("method", self.method, get_args(Method))
         if self.rho is not None and not 0 < self.rho <= 1:
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
+        if self.method == COUNTERFACTUAL:
+            self._require_free_size()
         _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
@@ -178,6 +196,17 @@ class ExplainOptions(PredictOptions):
         of_a_sweep = [name for name in self.include if name in OF_A_SWEEP]
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
+
+    def _require_free_size(self) -> None:
+        given = ("rho", self.rho), ("steps", self.steps), ("sweep", self.sweep), ("against", self.against)
+        for name, value in given:
+            if value is not None:
+                raise OptionError(f"{name} is given, but method counterfactual finds it by itself; leave {name} out.")
+        if self.direction == "discourage":
+            raise OptionError(
+                "direction is discourage, but method counterfactual leads away from the class that was predicted and"
+                " towards any other; leave direction out."
+            )
 
     @property
     def most_steps(self) -> int:
@@ -196,6 +225,10 @@ class ExplainOptions(PredictOptions):
         """Beside the adversarial change, each once."""
         return tuple(name for name in dict.fromkeys(self.methods) if name != ADVERSARIAL)
 
+    def scale_or(self, default: float) -> float:
+        """Pixel level at the end of the colours of what has none of its own."""
+        return self.scale if isinstance(self.scale, float) else default
+
     def expected_gradients(self, rows: int, sizes: int) -> int:
         """About how many gradient evaluations each of `rows` rows costs, targets times sizes.
 
@@ -203,6 +236,57 @@ class ExplainOptions(PredictOptions):
         """
         others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
         return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
+
+
+@dataclass(frozen=True)
+class AuditOptions(PredictOptions):
+    """Options of attacks on the explanations of an image.
+
+    Attributes:
+        beside: name of a further model whose explanations are attacked; None for the model's twin, if it gives a second
+            opinion.
+        methods: whose explanations are attacked, by `METHOD_NAMES`.
+        goals: "move" keeps the class and moves the map, "keep" changes the class and keeps the map.
+        size_rms: of the change at the most.
+        steps: gradient steps of each attack.
+        seed: of its random start.
+    """
+
+    beside: str | None = None
+    methods: tuple[str, ...] = (ADVERSARIAL, "gradcam")
+    goals: tuple[Goal, ...] = GOALS
+    size_rms: float = AttackOptions.size_rms
+    steps: int = AttackOptions.steps
+    seed: int = AttackOptions.seed
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.methods:
+            _one_of("methods", name, METHOD_NAMES)
+        for goal in self.goals:
+            _one_of("goals", goal, GOALS)
+        if not self.methods:
+            raise OptionError(f"methods is empty; give any of {', '.join(METHOD_NAMES)}.")
+        if not self.goals:
+            raise OptionError(f"goals is empty; give any of {', '.join(GOALS)}.")
+        if not LEAST_ATTACK_RMS <= self.size_rms <= MAX_SIZE:
+            raise OptionError(
+                f"size_rms is {self.size_rms:g}; it is the RMS of a change, from {LEAST_ATTACK_RMS:g} to {MAX_SIZE:g}."
+            )
+        _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
+
+    @property
+    def attack(self) -> AttackOptions:
+        """Of each attack."""
+        return AttackOptions(size_rms=self.size_rms, steps=self.steps, seed=self.seed)
+
+    @property
+    def expected_gradients(self) -> int:
+        """About how many gradient evaluations the audit of one model costs."""
+        looks = self.steps // self.attack.look_every + 2
+        of_a_look = {ADVERSARIAL: FAST_STEPS, **EXPECTED_GRADIENTS}
+        methods, goals = set(self.methods), len(set(self.goals))
+        return goals * sum(self.steps * GRADIENTS_A_STEP + looks * (1 + of_a_look[name]) for name in methods)
 
 
 def _require_sweep(sweep: int | tuple[float, ...] | None) -> None:

@@ -7,15 +7,16 @@ import torch
 from torch import Tensor
 
 from app.adversarial.aims import Aims
-from app.adversarial.explain import Explanation, fast_rows, judge, paper_rows
+from app.adversarial.explain import Direction, Explanation, fast_rows, judge, paper_rows
 from app.adversarial.loop import require_finite
 from app.adversarial.rows import Rows
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
+from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
 from app.networks.domain import Domain
-from app.service.options import ExplainOptions
+from app.service.options import COUNTERFACTUAL, ExplainOptions
 from app.service.results import ChosenTarget
 from app.service.targets import choose_rival, choose_targets
 
@@ -43,6 +44,23 @@ class Chosen:
         rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
         return Aims(label, torch.ones_like(label, dtype=torch.bool), rivals)
 
+    @property
+    def predicted(self) -> int:
+        """Id of the class that the image is read as."""
+        return int(self.logits.argmax())
+
+    def directions(self, options: ExplainOptions) -> list[Direction]:
+        """Which way each target is explained: as asked for, but a counterfactual of what was predicted leads away."""
+        if options.method != COUNTERFACTUAL:
+            return [options.direction] * len(self.targets)
+        return ["discourage" if target == self.predicted else "encourage" for target in self.targets]
+
+    def reached(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Whether a picture of each target (of those at `rows`) is its counterfactual; (rows, classes) to (rows,)."""
+        target = torch.tensor(self.targets)
+        target, read = target if rows is None else target[rows], logits.argmax(1)
+        return torch.where(target == self.predicted, read != target, read == target)
+
     def probabilities(self) -> list[float]:
         """Of the targets, for the image as it was uploaded."""
         return [float(probability) for probability in self.logits.softmax(0)[self.targets]]
@@ -60,21 +78,23 @@ class Found:
         explanation: a row for each target, unclamped.
         steps_made: gradient steps of each row.
         cut_short: whether the deadline ended its search.
+        looks: forward passes of each row at the most: at the end of the search, and at the picture that is sent.
     """
 
     explanation: Explanation
     steps_made: list[int]
     cut_short: list[bool]
+    looks: int = 2
 
 
-def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
-    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1].
+def logits_of(place: Place, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
+    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1], by the place's model or another.
 
     Raises:
         NotFinite: a logit is NaN or infinite.
         Cancelled, DeadlineExceeded: the token is over.
     """
-    logits = place.look(images, token)
+    logits = place.look(images, token, model)
     if not logits.isfinite().all():
         raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
     return logits

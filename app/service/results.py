@@ -1,7 +1,7 @@
 """What an answer holds, before it becomes JSON, a multipart body, a zip or files in a folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -88,6 +88,15 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """What the model's plain twin makes of the same image; `agrees` where the most probable class is the same."""
+
+    model: ModelFacts
+    prediction: Prediction
+    agrees: bool
+
+
+@dataclass(frozen=True)
 class InDistribution:
     """Whether the image is the model's business: how far it lies from the images that the model was made from.
 
@@ -114,7 +123,7 @@ class Reason:
     """One thing that was measured, and how far an explanation is to be relied on by it alone.
 
     Attributes:
-        about: what was measured: search, image, gain, or what else there is to know of an explanation.
+        about: what was measured: search, image, twin, gain, or what else there is to know of an explanation.
         level: abstain says not to read anything from it.
         sentence: what was found.
     """
@@ -195,12 +204,14 @@ class TargetExplanation:
         role: "predicted", "runner_up", or "named" where the target is neither.
         against, against_id: the class that it was contrasted with, else None.
         margin_before, margin_after: logit of the target less that of the class it was contrasted with, else None.
-        rho: RMS asked for.
+        rho: RMS asked for; of a counterfactual, of the change found.
         perturbation_rms, perturbation_l2: change of the network's input between the upload and the explained picture.
         steps: gradient steps made.
         cut_short: the deadline ended the search; where it had not begun, the image is as it was.
-        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it).
-        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for.
+        converged: not cut short, and the loop's own RMS, before clamping, within 5% of rho (method fast: equal to it);
+            of a counterfactual, that one was found.
+        goal_met: converged, and the target's probability (contrasted: the margin) moved in the direction asked for; of
+            a counterfactual, that the explained picture is one.
         changed_class_to: class predicted for the explained picture, None where it is the same as before.
         methods: what each method took, by name.
         agreement: of the methods' maps; None where there is but one.
@@ -208,6 +219,7 @@ class TargetExplanation:
         pictures: by name, in the order asked for; then `METHOD_heatmap` of each further method, where heatmaps are.
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
+        objects: DICOM files by kind, secondary_capture and parametric_map: those asked for.
         verdict: how far it is to be relied on; None at the further sizes of a sweep.
     """
 
@@ -236,6 +248,7 @@ class TargetExplanation:
     pictures: Mapping[str, DrawnPicture]
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
+    objects: Mapping[str, bytes] = field(default_factory=dict)
     verdict: Verdict | None = None
 
 
@@ -330,7 +343,9 @@ class MarginResult:
 class PredictResult:
     """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
 
-    `in_distribution` is None where the model is not calibrated to tell.
+    Attributes:
+        in_distribution: None where the model is not calibrated to tell.
+        second_opinion: None where it was not asked for, or the model has no twin here.
     """
 
     id: str
@@ -339,6 +354,7 @@ class PredictResult:
     image: ImageFacts
     prediction: Prediction
     in_distribution: InDistribution | None
+    second_opinion: SecondOpinion | None
     timing_ms: Mapping[str, float]
 
 
@@ -349,6 +365,7 @@ class ExplainResult:
     Attributes:
         in_distribution: None where the model is not calibrated to tell.
         margin: how much change the answer withstands, where it was asked for.
+        second_opinion: as of a prediction.
         original: the upload as it was read, 8 bit, where `original` was asked for.
         sheet: all targets side by side, where `sheet` was asked for.
         arrays_npz: an npz file where `arrays` was asked for: `image` (height, width, channels), `explained` and
@@ -363,6 +380,7 @@ class ExplainResult:
     image: ImageFacts
     prediction: Prediction
     in_distribution: InDistribution | None
+    second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
     timing_ms: Mapping[str, float]
     original: DrawnPicture | None
@@ -386,3 +404,66 @@ class Record:
     upload: bytes
     options: ExplainOptions
     description: ModelDescription
+
+
+@dataclass(frozen=True)
+class ExplanationAudit:
+    """One attack on one method's explanation of an image. What it came to is measured on the picture that is sent.
+
+    Attributes:
+        goal: "move" keeps the class and moves the map, "keep" changes the class and keeps the map.
+        found: whether a picture within the size has a class as the goal says; where none has, the rest is None.
+        rank_correlation, ssim: of the maps of the image and of the changed image; None where a map is the same
+            everywhere.
+        center_distance_pixels: between their centres of mass, pixels of the network's input.
+        perturbation_rms, perturbation_l2: of the change of the network's input.
+        class_before, class_before_id, class_after, class_after_id: what the image and the changed image are read as.
+        pictures: map_before, changed and map_after; the first alone where nothing was found.
+    """
+
+    method: str
+    goal: str
+    found: bool
+    rank_correlation: float | None
+    ssim: float | None
+    center_distance_pixels: float | None
+    perturbation_rms: float | None
+    perturbation_l2: float | None
+    class_before: str
+    class_before_id: int
+    class_after: str | None
+    class_after_id: int | None
+    pictures: Mapping[str, DrawnPicture]
+
+
+@dataclass(frozen=True)
+class ModelAudit:
+    """The attacks on one model's explanations.
+
+    Attributes:
+        prediction: of the image that was attacked.
+        image: that is: the upload at the network's input size, in 8 bits.
+        audits: by method, then goal, as they were asked for.
+    """
+
+    model: ModelFacts
+    prediction: Prediction
+    image: DrawnPicture
+    audits: tuple[ExplanationAudit, ...]
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Answer to `POST /v1/audits`. `timing_ms` has the keys queued, decode, audit, render.
+
+    Attributes:
+        model: the one that was asked; `image` says what it saw.
+        models: it comes first.
+    """
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    models: tuple[ModelAudit, ...]
+    timing_ms: Mapping[str, float]

@@ -45,10 +45,10 @@ def with_sweeps(
         options: `include` says what to draw.
         token: asked before each target.
     """
+    if options.sweep is None:
+        return tuple(rows)
     rho = rows[0].rho
     asked = [row for row in rows if row.rho == rho]
-    if options.sweep is None:
-        return tuple(asked)
     at = {(row.target_id, row.rho): place for place, row in enumerate(rows)}
     before = draw_pixels(upload.eight_bits(), SWEEP_SIDE)
     explained = []

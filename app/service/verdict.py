@@ -7,7 +7,7 @@ the weakest decides. Who measures more of an explanation adds reasons to the lis
 from collections.abc import Iterable, Iterator
 
 from app.networks.calibration import Calibration, GainCalibration
-from app.service.results import InDistribution, Level, Reason, TargetExplanation, Verdict
+from app.service.results import InDistribution, Level, Reason, SecondOpinion, TargetExplanation, Verdict
 
 LEVELS: tuple[Level, ...] = ("abstain", "low", "high")
 """From the weakest."""
@@ -22,11 +22,16 @@ def verdict_of(reasons: Iterable[Reason]) -> Verdict:
 
 
 def reasons_for(
-    one: TargetExplanation, known: InDistribution | None, calibration: Calibration | None
+    one: TargetExplanation,
+    known: InDistribution | None,
+    second: SecondOpinion | None,
+    calibration: Calibration | None,
 ) -> Iterator[Reason]:
-    """What the explanation itself, its image and the model's calibration say."""
+    """What the explanation itself, its image, the model's twin and the model's calibration say."""
     yield _of_search(one)
     yield _of_image(known)
+    if second is not None:
+        yield _of_twin(second)
     if one.goal_met and one.against is None:
         yield from _of_gain(one, calibration.gain if calibration is not None else None)
 
@@ -46,6 +51,14 @@ def _of_image(known: InDistribution | None) -> Reason:
         sentence = "Whether the image is of the model's kind is not known: the model was not calibrated to tell."
         return Reason("image", "low", sentence)
     return Reason("image", "high" if known.verdict == "inside" else "abstain", known.sentence)
+
+
+def _of_twin(second: SecondOpinion) -> Reason:
+    if second.agrees:
+        return Reason("twin", "high", f"{second.model.name}, its plain twin, reads the image as the same class.")
+    return Reason(
+        "twin", "low", f"{second.model.name}, its plain twin, reads the image as {second.prediction.best.name}."
+    )
 
 
 def _of_gain(one: TargetExplanation, calibrated: GainCalibration | None) -> Iterator[Reason]:

@@ -19,7 +19,7 @@ from app.adversarial.sizes import l2_per_rms
 from app.training.data import Images
 from app.training.measures.areas import Areas, SmallestChanges, areas, ratio_of_areas, smallest_changes
 from app.training.measures.classification import Classification, classification
-from app.training.measures.estimates import Estimate
+from app.training.measures.estimates import Estimate, share_of
 from app.training.measures.explanations import (
     READABILITY_RHO,
     ExplanationMeasures,
@@ -81,6 +81,7 @@ class Subject:
         key: of its weights, such as their SHA-256.
         classes: their names.
         rho: RMS of its explanations.
+        temperature: that its logits were divided by after training; None where they were not, or nobody knows.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Subject:
     classes: tuple[str, ...]
     rho: float = PAPER_RHO
     fast: Network | None = None
+    temperature: float | None = None
 
     @property
     def climbed(self) -> Network:
@@ -121,10 +123,19 @@ class Measures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures, and the sizes behind them, one for each image."""
+    """Measures, and what is behind them, one for each image.
+
+    Attributes:
+        measures: the scores.
+        changes: the sizes, of the plan's images.
+        predicted: class ids, int64, of the whole test split.
+        labels: of the whole test split, too.
+    """
 
     measures: Measures
     changes: SmallestChanges
+    predicted: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -135,11 +146,20 @@ class Comparison:
         beside: the name of the other.
         worst_case_ratio: of the first one's worst-case area to the other's; its interval is a bootstrap's.
         images: how many.
+        agreement: share of the whole test split that both read as the same class.
+        right_where_agreed: share of those that is read rightly.
+        right_where_apart, other_right_where_apart: shares of the rest that the first, and the other, reads rightly.
+
+    Shares of no images are None.
     """
 
     beside: str
     worst_case_ratio: Estimate
     images: int
+    agreement: Estimate
+    right_where_agreed: Estimate | None
+    right_where_apart: Estimate | None
+    other_right_where_apart: Estimate | None
 
 
 def ledger_options(test: Images, plan: Plan) -> dict[str, object]:
@@ -185,7 +205,9 @@ def evaluate(
         read = readability(shown, judge.name, plan.readability_rho)
     per_rms, classes = l2_per_rms(*test.images.shape[1:]), len(subject.classes)
     measures = Measures(
-        classification=classification(probabilities["probabilities"], test.labels, subject.classes),
+        classification=classification(
+            probabilities["probabilities"], test.labels, subject.classes, subject.temperature
+        ),
         areas=areas(changes, classes, per_rms, steps=plan.steps, restarts=plan.restarts, seed=plan.seed),
         margins=margins(**nearest) if nearest else None,
         robust_accuracy=robust_accuracies(fixed["standing"], plan.sizes_rms, per_rms) if fixed else (),
@@ -193,16 +215,26 @@ def evaluate(
         readability=read,
         plan=plan,
     )
-    return Evaluation(measures, changes)
+    return Evaluation(measures, changes, probabilities["probabilities"].argmax(1), test.labels)
 
 
 def compare(ours: Evaluation, theirs: Evaluation, beside: str, classes: int) -> Comparison:
-    """Our worst-case area against another network's, measured by the same plan on the same images."""
+    """Our worst-case area against another network's, measured by the same plan on the same images; where they agree."""
+    agree = ours.predicted == theirs.predicted
+    right, other_right = ours.predicted == ours.labels, theirs.predicted == theirs.labels
     return Comparison(
         beside=beside,
         worst_case_ratio=ratio_of_areas(ours.changes, theirs.changes, classes, ours.measures.plan.seed),
         images=ours.measures.areas.images,
+        agreement=share_of(agree),
+        right_where_agreed=_share_or_none(right[agree]),
+        right_where_apart=_share_or_none(right[~agree]),
+        other_right_where_apart=_share_or_none(other_right[~agree]),
     )
+
+
+def _share_or_none(some: Tensor) -> Estimate | None:
+    return share_of(some) if len(some) else None
 
 
 def side_by_side(measured: Mapping[str, Measures]) -> list[dict[str, object]]:
@@ -224,6 +256,8 @@ def _headlines(measures: Measures) -> dict[str, object]:
         "worst-case ARA, L2": of_areas.worst_case_ara_l2,
     }
     found["expected calibration error"] = measures.classification.expected_calibration_error
+    if measures.classification.expected_calibration_error_uncalibrated is not None:
+        found["the same, uncalibrated"] = measures.classification.expected_calibration_error_uncalibrated
     found |= {name: area for name, area in of_attacks.items() if area is not None}
     for point in measures.robust_accuracy:
         found[f"robust accuracy at RMS {point.rms:g}, L2 {point.l2:.3g}"] = point.standing

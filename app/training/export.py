@@ -31,6 +31,7 @@ def export(
     *,
     source: str,
     command: str,
+    temperature: float | None = None,
     began: str = "random weights",
     fit: Fit = "stretch",
 ) -> None:
@@ -45,6 +46,7 @@ def export(
         folder: models/NAME.
         source: sentences on where the images come from and under which licence.
         command: what makes this network again.
+        temperature: that its logits were divided by after training, if they were.
         began: what training started from.
         fit: how images of another shape were fitted, and so will be.
 
@@ -58,7 +60,13 @@ def export(
         classes=data.classes,
         input=InputDescription(height=height, width=width, channels=channels, fit=fit),
         explanation=ExplanationDefaults(rho=PAPER_RHO, scale=DEFAULT_SCALE),
-        training={"command": command, "recipe": name, **_plain(asdict(recipe)), **_effort(log)},
+        training={
+            "command": command,
+            "recipe": name,
+            **_plain(asdict(recipe)),
+            **({} if temperature is None else {"temperature": temperature}),
+            **_effort(log),
+        },
         scores={},
         source=f"Trained from {began} by `{command}`. {source}".strip(),
     )

@@ -53,6 +53,14 @@ class Progress:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with: the network, frozen, and the temperature its logits were divided by, if they were."""
+
+    network: nn.Module
+    temperature: float | None
+
+
 def train(
     recipe: Recipe,
     data: DataSet,
@@ -66,7 +74,7 @@ def train(
     class_weights: Tensor | None = None,
     save_every_seconds: float = 180,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> nn.Module:
+) -> Trained:
     """Train to the end of the recipe and return the network (the weights' average, where the recipe keeps one).
 
     Args:
@@ -143,9 +151,7 @@ def train(
     if journal is not None:
         journal.close()
     network = freeze(learner.average.average)
-    if recipe.calibrate:
-        calibrate(network, held_out)
-    return network
+    return Trained(network, calibrate(network, held_out) if recipe.calibrate else None)
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

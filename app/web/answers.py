@@ -3,19 +3,28 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
-from app.service.options import PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
-from app.service.results import ExplainResult, MarginResult, PredictResult, Record
-from app.web.file_names import RESULT, SHEET_FILE, NamedFile, files_of, picture_name
-from app.web.media_types import EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
+from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
+from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
+from app.web.file_names import (
+    AUDIT_RESULT,
+    RESULT,
+    SHEET_FILE,
+    NamedFile,
+    audit_files_of,
+    files_of,
+    object_name,
+    picture_name,
+)
+from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
-from app.web.schemas import explanation_answer, margin_answer, prediction_answer
+from app.web.schemas import audit_answer, explanation_answer, margin_answer, prediction_answer
 
 
 def prediction_response(result: PredictResult) -> Response:
@@ -32,10 +41,14 @@ def require_sendable(options: ExplainOptions, media_type: str) -> None:
     """Refuse, before any work is done, what could not be sent.
 
     Raises:
-        OptionError: a picture is to be sent and none was asked for.
+        OptionError: a picture or DICOM object is to be sent and none was asked for.
     """
     if media_type == PNG and not set(options.include) & {*PICTURES, *SWEEP_PICTURES, SHEET}:
         raise OptionError("include names no picture, but image/png was asked for; add heatmap, or accept JSON.")
+    if media_type == DICOM and not set(options.include) & set(OBJECTS):
+        raise OptionError(
+            f"include names no DICOM object, but application/dicom was asked for; add {' or '.join(OBJECTS)}."
+        )
 
 
 def explanation_response(record: Record, media_type: str, reporter: Reporter) -> Response:
@@ -60,6 +73,12 @@ def pdf_report(record: Record, reporter: Reporter) -> Response:
     """The report, to be printed and filed."""
     headers = {"Content-Disposition": f'inline; filename="explanation-{record.result.id}.pdf"'}
     return Response(reporter.pdf(record), headers=headers, media_type=PDF)
+
+
+def dicom_report(record: Record, reporter: Reporter) -> Response:
+    """The report, to be sent to an archive of DICOM."""
+    headers = {"Content-Disposition": f'attachment; filename="explanation-{record.result.id}.dcm"'}
+    return Response(reporter.dicom(record), headers=headers, media_type=DICOM)
 
 
 def picture_response(result: ExplainResult, picture: str, target: str) -> Response:
@@ -96,6 +115,8 @@ def _as_picture(result: ExplainResult) -> Response:
         "AEX-Model": quote(result.model.name),
         "AEX-Predicted": quote(result.prediction.best.name),
     }
+    if result.second_opinion is not None:
+        headers["AEX-Second-Opinion"] = quote(result.second_opinion.prediction.best.name)
     first = result.explanations[0]
     if not first.pictures and result.sheet is not None:
         headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}
@@ -115,23 +136,41 @@ def _as_picture(result: ExplainResult) -> Response:
     return Response(drawn.png, headers=headers, media_type=PNG)
 
 
+def _as_object(result: ExplainResult) -> Response:
+    """The first target's first DICOM object."""
+    first = result.explanations[0]
+    if not first.objects:
+        raise UnknownPicture("This explanation has no DICOM object; ask for one by include when you send the image.")
+    kind, content = next(iter(first.objects.items()))
+    headers = {"Content-Disposition": f'attachment; filename="{object_name(first, kind)}"', "AEX-Id": result.id}
+    return Response(content, headers=headers, media_type=DICOM)
+
+
 def _as_form(result: ExplainResult) -> Response:
-    body, content_type = write_parts(_files(result))
-    return Response(body, headers={"Content-Type": content_type})
+    return _form(_files(result))
 
 
 def _as_zip(result: ExplainResult) -> Response:
+    return _zip(_files(result), f"explanation-{result.id}.zip")
+
+
+def _form(files: Iterable[NamedFile]) -> Response:
+    body, content_type = write_parts(files)
+    return Response(body, headers={"Content-Type": content_type})
+
+
+def _zip(files: Iterable[NamedFile], name: str) -> Response:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
-        for file in _files(result):
+        for file in files:
             archive.writestr(file.name, file.content)
-    headers = {"Content-Disposition": f'attachment; filename="explanation-{result.id}.zip"'}
-    return Response(body.getvalue(), headers=headers, media_type=ZIP)
+    return Response(body.getvalue(), headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=ZIP)
 
 
 RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {
     JSON: _as_json,
     PNG: _as_picture,
+    DICOM: _as_object,
     FORM: _as_form,
     ZIP: _as_zip,
 }
@@ -139,6 +178,39 @@ REPORT_WRITERS: Mapping[str, Callable[[Record, Reporter], Response]] = {HTML: ht
 RESULT_TYPES = (*RESULT_WRITERS, *REPORT_WRITERS)
 EXPLANATION_TYPES = (*RESULT_TYPES, EVENTS)
 """The best offer comes first; events are written by `app.web.stream`, from `explanation_json`."""
+
+
+def audit_response(result: AuditResult, media_type: str) -> Response:
+    """The audit as one of `AUDIT_TYPES`."""
+    response = AUDIT_WRITERS[media_type](result)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _audit_json(result: AuditResult) -> Response:
+    return Response(_json(audit_answer(result)), media_type=JSON)
+
+
+def _audit_form(result: AuditResult) -> Response:
+    return _form(_audit_files(result))
+
+
+def _audit_zip(result: AuditResult) -> Response:
+    return _zip(_audit_files(result), f"audit-{result.id}.zip")
+
+
+AUDIT_WRITERS: Mapping[str, Callable[[AuditResult], Response]] = {
+    JSON: _audit_json,
+    FORM: _audit_form,
+    ZIP: _audit_zip,
+}
+AUDIT_TYPES = tuple(AUDIT_WRITERS)
+
+
+def _audit_files(result: AuditResult) -> Iterator[NamedFile]:
+    """The JSON, then what it names."""
+    yield NamedFile(AUDIT_RESULT, JSON, _json(audit_answer(result, embed=False)))
+    yield from audit_files_of(result)
 
 
 def _files(result: ExplainResult) -> Iterator[NamedFile]:

@@ -25,7 +25,7 @@ from app.web.problems import (
     problem_response,
     response_for,
 )
-from app.web.routes import explanations, health, margins, metrics, models, pages, predictions, results
+from app.web.routes import audits, explanations, health, margins, metrics, models, pages, predictions, results
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -76,7 +76,7 @@ def build_app(
             ),
         ],
     )
-    for resource in (predictions, explanations, results, margins, models, health, metrics, pages):
+    for resource in (predictions, explanations, results, margins, audits, models, health, metrics, pages):
         app.include_router(resource.router)
     # The scripts and styles of the API page come from a package that holds them: hospitals have no internet.
     app.mount("/page", StaticFiles(directory=STATIC / "page"))

@@ -44,7 +44,7 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
     unset = {name: schema if "default" in schema else {**schema, "example": ""} for name, schema in schemas.items()}
     as_form = {"schema": _object({"image": _IMAGE_FILE, **unset})}
     as_file = {"schema": _IMAGE_FILE}
-    content = {JSON: as_json, FORM: as_form, "image/*": as_file, DICOM: as_file, PDF: as_file}
+    content = {JSON: as_json, FORM: as_form, **dict.fromkeys(("image/*", DICOM, PDF, ZIP), as_file)}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [_parameter(option) for option in options],
@@ -83,8 +83,11 @@ IMAGE_PROBLEMS = problems(
 
 
 _BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
-FILES: Schema = {PNG: _BINARY, FORM: _BINARY, ZIP: _BINARY, PDF: _BINARY, HTML: {"schema": {"type": "string"}}}
-"""What an explanation may be besides JSON: a picture, all files in one, or the report."""
+FILES: Schema = {
+    **dict.fromkeys((PNG, DICOM, FORM, ZIP, PDF), _BINARY),
+    HTML: {"schema": {"type": "string"}},
+}
+"""What an explanation may be besides JSON: a picture, a DICOM object, all files in one, or the report."""
 
 
 def describe_api(app: FastAPI) -> None:

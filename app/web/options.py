@@ -10,7 +10,9 @@ from app.errors import OptionError
 from app.service.options import (
     DEFAULT_STEPS,
     FEWEST_SIZES,
+    GOALS,
     INCLUDABLE,
+    LEAST_ATTACK_RMS,
     MAX_DRAWS,
     MAX_RESTARTS,
     MAX_SIGMA,
@@ -19,6 +21,7 @@ from app.service.options import (
     MOST_SIZES,
     PICTURES,
     TARGET_WORDS,
+    AuditOptions,
     ExplainOptions,
     Heatmap,
     MarginOptions,
@@ -26,7 +29,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import center_and_width, names, number, pixel_level, sizes, text, truth, whole
+from app.web.values import box, center_and_width, names, number, pixel_level, sizes, text, truth, whole
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -75,6 +78,16 @@ PREDICT = (
         {"type": "integer", "minimum": 0, "default": 5, "description": "classes in the prediction, 0 for all"},
     ),
     Option(
+        "second_opinion",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": True,
+            "description": "whether the model's plain twin reads the image too, where the model names one",
+        },
+    ),
+    Option(
         "timeout_ms",
         whole,
         "a whole number of milliseconds",
@@ -96,6 +109,18 @@ PREDICT = (
             "maxItems": 2,
             "description": "center and width, in the DICOM file's units such as HU, of the levels that run from black"
             " to white; the file's own by default",
+        },
+    ),
+    Option(
+        "region",
+        box,
+        "left,top,width,height: four whole numbers of pixels",
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "left, top, width and height, in pixels, of what the network is shown; all by default",
         },
     ),
 )
@@ -167,6 +192,59 @@ MARGIN = (
     _SEED,
 )
 
+AUDIT = (
+    *PREDICT,
+    Option(
+        "beside",
+        text,
+        "the name of a model",
+        {
+            "type": "string",
+            "description": "name of another model whose explanations are attacked too; by default the model's plain"
+            " twin, where it names one and second_opinion is not false",
+        },
+    ),
+    _list(
+        "methods",
+        f"any of {', '.join(METHOD_NAMES)}",
+        "whose explanations are attacked: the adversarial one, of the model's own RMS, and other methods",
+        AuditOptions.methods,
+        METHOD_NAMES,
+    ),
+    _list(
+        "goals",
+        f"any of {', '.join(GOALS)}",
+        "move: keep the class and move the map as far as it goes; keep: change the class and keep the map",
+        AuditOptions.goals,
+        GOALS,
+    ),
+    Option(
+        "size_rms",
+        number,
+        f"a number from {LEAST_ATTACK_RMS:g} to 1",
+        {
+            "type": "number",
+            "minimum": LEAST_ATTACK_RMS,
+            "maximum": 1,
+            "default": AuditOptions.size_rms,
+            "description": "RMS size of the change at the most, pixels in [0, 1]",
+        },
+    ),
+    Option(
+        "steps",
+        whole,
+        f"a whole number from 1 to {MAX_STEPS}",
+        {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_STEPS,
+            "default": AuditOptions.steps,
+            "description": "gradient steps of each attack",
+        },
+    ),
+    Option("seed", whole, "a whole number", {"type": "integer", "default": 0, "description": "of the random start"}),
+)
+
 EXPLAIN = (
     *PREDICT,
     _list(
@@ -190,7 +268,9 @@ EXPLAIN = (
         "method",
         get_args(Method),
         ExplainOptions.method,
-        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps",
+        "how the change is searched for: fast comes as far as paper, the paper's own loop, in fewer steps;"
+        " counterfactual is the smallest change that makes the picture read as the target, or as any other class where"
+        " the target is what it is read as: it takes no rho, steps, sweep, against or direction",
     ),
     Option(
         "rho",
@@ -313,6 +393,11 @@ def margin_options(given: Given) -> MarginOptions:
     return MarginOptions(**_read(given, MARGIN))
 
 
+def audit_options(given: Given) -> AuditOptions:
+    """Options of an audit; raises as `predict_options` does."""
+    return AuditOptions(**_read(given, AUDIT))
+
+
 def explain_options(given: Given) -> ExplainOptions:
     """Options of an explanation; raises as `predict_options` does."""
     for name, harmless in NOT_YET.items():
@@ -352,7 +437,7 @@ def _shown(values: list[object]) -> str:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    for options, whose in ((EXPLAIN, "explanations"), (MARGIN, "margins")):
+    for options, whose in ((EXPLAIN, "explanations"), (MARGIN, "margins"), (AUDIT, "audits")):
         if name in {option.name for option in options}:
             return f"{name} is an option of {whose}, and not one here."
     near = get_close_matches(name[:80], known, n=2, cutoff=0.65)

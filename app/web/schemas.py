@@ -11,8 +11,17 @@ from pydantic import BaseModel, Field
 from app.images.animation import AnimatedPicture
 from app.service import results
 from app.service.progress import Started
-from app.web.file_names import ORIGINAL, SHEET_FILE, animation_name, picture_name, sweep_picture_name
-from app.web.media_types import PNG, WEBP
+from app.web.file_names import (
+    ORIGINAL,
+    SHEET_FILE,
+    animation_name,
+    attacked_name,
+    audit_picture_name,
+    object_name,
+    picture_name,
+    sweep_picture_name,
+)
+from app.web.media_types import DICOM, PNG, WEBP
 
 _Result = results.PredictResult | results.ExplainResult | results.MarginResult
 
@@ -83,6 +92,14 @@ class Prediction(ClassProbability):
     top: list[ClassProbability]
 
 
+class SecondOpinion(BaseModel):
+    """What the model's plain twin, trained without attacks, makes of the same image; it is not what is explained."""
+
+    model: Model
+    prediction: Prediction
+    agrees: bool = Field(description="whether its most probable class is the model's")
+
+
 class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
@@ -145,10 +162,18 @@ class SweepPoint(BaseModel):
     )
 
 
+class DicomObject(BaseModel):
+    """A DICOM file for the study of the image that was explained."""
+
+    media_type: str
+    data: str | None = Field(description="base64; null where the object is a file beside this JSON")
+    file: str | None = Field(description="the name of its part or file; null where data has it")
+
+
 class Reason(BaseModel):
     """One thing that was measured, and how far the explanation is to be relied on by it alone."""
 
-    about: str = Field(description="search, image or gain (of probability for the size of the change)")
+    about: str = Field(description="search, image, twin or gain (of probability for the size of the change)")
     level: Literal["high", "low", "abstain"]
     sentence: str = Field(description="what was found")
 
@@ -170,19 +195,24 @@ class Explanation(BaseModel):
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
     against_id: int | None
-    direction: str
+    direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
     probability_before: float
     probability_after: float
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
     margin_after: float | None
-    rho: float = Field(description="RMS size asked for, pixels in [0, 1]")
+    rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
     perturbation_rms: float
     perturbation_l2: float
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
-    converged: bool = Field(description="the search was not cut short, and ended within 5% of rho")
-    goal_met: bool = Field(description="converged, and the probability (contrasted: the margin) moved as asked for")
+    converged: bool = Field(
+        description="the search was not cut short, and ended within 5% of rho; a counterfactual: it was found"
+    )
+    goal_met: bool = Field(
+        description="converged, and the probability (contrasted: the margin) moved as asked for; a counterfactual: the"
+        " picture that is sent is read as another class (as the target, where that is not what was predicted)"
+    )
     changed_class_to: str | None = Field(description="class of the explained picture, null where it stays the same")
     methods: dict[str, MethodCost] = Field(description="what each method took, adversarial first")
     agreement: AgreementTable | None = Field(description="of the methods' maps; null where there is but one")
@@ -193,6 +223,7 @@ class Explanation(BaseModel):
         description="heatmap, perturbation, explained, and of a sweep film_strip and curve: those asked for; and"
         " METHOD_heatmap of each further method"
     )
+    objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
     verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
@@ -275,7 +306,15 @@ class Answer(BaseModel):
     prediction: Prediction
 
 
-class PredictionAnswer(Answer):
+class ReadTwice(Answer):
+    """An answer with a second opinion."""
+
+    second_opinion: SecondOpinion | None = Field(
+        description="of the model's plain twin; null where it has none here, or second_opinion was false"
+    )
+
+
+class PredictionAnswer(ReadTwice):
     """Classes and probabilities of one image."""
 
     in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
@@ -290,7 +329,7 @@ class MarginAnswer(Answer):
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
-class ExplanationAnswer(Answer):
+class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
     in_distribution: InDistribution | None = Field(description=_IN_DISTRIBUTION)
@@ -312,9 +351,62 @@ class ExplanationAnswer(Answer):
     )
 
 
+class ExplanationAudit(BaseModel):
+    """One attack on one method's explanation; measured on the changed picture that is sent, 8 bit."""
+
+    method: str
+    goal: str = Field(description="move: keep the class and move the map; keep: change the class and keep the map")
+    found: bool = Field(
+        description="whether a picture within size_rms has a class as the goal says; where none has, the figures are"
+        " null"
+    )
+    rank_correlation: float | None = Field(
+        description="of the map after with the map before, pixel by pixel: 1 is the same map, 0 has nothing in common,"
+        " -1 is the opposite; null where a map is the same everywhere"
+    )
+    ssim: float | None = Field(description="structural similarity of the two maps, -1 to 1")
+    center_distance_pixels: float | None = Field(
+        description="between the maps' centres of mass, in pixels of the network's input"
+    )
+    perturbation_rms: float | None = Field(description="RMS size of the change, pixels in [0, 1]")
+    perturbation_l2: float | None = Field(description="L2 size of the change, pixels in [0, 1]")
+    class_before: str = Field(description="what the image is read as, which the map before is of")
+    class_before_id: int
+    class_after: str | None = Field(description="what the changed image is read as, which the map after is of")
+    class_after_id: int | None
+    pictures: dict[str, Picture] = Field(
+        description="map_before, changed (the image with the change: upload it again) and map_after, at the network's"
+        " input size; each map on its own scale; map_before alone where nothing was found"
+    )
+
+
+class ModelAudit(BaseModel):
+    """The attacks on one model's explanations of the image."""
+
+    model: Model
+    prediction: Prediction = Field(description="of the image that was attacked")
+    image: Picture = Field(description="that is: the upload at the network's input size, 8 bit")
+    audits: list[ExplanationAudit] = Field(description="by method, then goal, as they were asked for")
+
+
+class AuditAnswer(BaseModel):
+    """How far explanations of one image can be made to lie."""
+
+    id: str
+    created: str
+    model: Model
+    image: Image
+    models: list[ModelAudit] = Field(description="the model asked, then its twin or the one asked for beside it")
+    timing_ms: dict[str, float] = Field(description=_TIMING)
+
+
 def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
-    answer = PredictionAnswer(**_common(result), in_distribution=_in_distribution(result.in_distribution))
+    answer = PredictionAnswer(
+        **_common(result),
+        in_distribution=_in_distribution(result.in_distribution),
+        second_opinion=_second_opinion(result.second_opinion),
+    )
     return answer.model_dump(by_alias=True)
 
 
@@ -338,6 +430,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     kept_until = None if result.kept_until is None else _utc(result.kept_until)
     answer = ExplanationAnswer(
         **_common(result),
+        second_opinion=_second_opinion(result.second_opinion),
         in_distribution=_in_distribution(result.in_distribution),
         explanations=explanations,
         margin=None if result.margin is None else _margin(result.margin),
@@ -349,19 +442,33 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: _Result | Started) -> Mapping[str, Any]:
+def audit_answer(result: results.AuditResult, *, embed: bool = True) -> dict[str, Any]:
+    """An audit as plain JSON values, its pictures within (`embed`) or named as files beside it."""
+    models = [_model_audit(one, embed=embed) for one in result.models]
+    answer = AuditAnswer(**facts(result), models=models, timing_ms=_rounded(result.timing_ms))
+    return answer.model_dump(by_alias=True)
+
+
+def facts(result: _Result | results.AuditResult | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
-    model = result.model
     return {
         "id": result.id,
         "created": _utc(result.created),
-        "model": Model(
-            name=model.name,
-            weights_sha256=model.weights_sha256,
-            input=InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit),
-        ),
+        "model": _model(result.model),
         "image": Image.model_validate(asdict(result.image)),
     }
+
+
+def _model(model: results.ModelFacts) -> Model:
+    size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
+    return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
+
+
+def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+    if second is None:
+        return None
+    prediction = prediction_field(second.prediction)
+    return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
 def prediction_field(prediction: results.Prediction) -> Prediction:
@@ -381,13 +488,31 @@ def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
     ]
 
 
+def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+    return None if known is None else InDistribution.model_validate(asdict(known))
+
+
 def _common(result: _Result) -> Mapping[str, Any]:
-    timing_ms = {part: round(milliseconds, 3) for part, milliseconds in result.timing_ms.items()}
+    timing_ms = _rounded(result.timing_ms)
     return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
 
 
-def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
-    return None if known is None else InDistribution.model_validate(asdict(known))
+def _rounded(timing_ms: Mapping[str, float]) -> dict[str, float]:
+    return {part: round(milliseconds, 3) for part, milliseconds in timing_ms.items()}
+
+
+def _model_audit(one: results.ModelAudit, *, embed: bool) -> ModelAudit:
+    audits = []
+    for attack in one.audits:
+        names = {name: audit_picture_name(one, attack, name) for name in attack.pictures}
+        said = {name: getattr(attack, name) for name in ExplanationAudit.model_fields if name != "pictures"}
+        audits.append(ExplanationAudit(**said, pictures=_pictures(attack.pictures, names, embed=embed)))
+    return ModelAudit(
+        model=_model(one.model),
+        prediction=prediction_field(one.prediction),
+        image=_picture(one.image, attacked_name(one), embed=embed),
+        audits=audits,
+    )
 
 
 def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
@@ -402,6 +527,14 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         methods={name: MethodCost.model_validate(asdict(cost)) for name, cost in one.methods.items()},
         agreement=None if one.agreement is None else AgreementTable.model_validate(asdict(one.agreement)),
         pictures=_pictures(one.pictures, names, embed=embed),
+        objects={
+            kind: DicomObject(
+                media_type=DICOM,
+                data=in_base64(content) if embed else None,
+                file=None if embed else object_name(one, kind),
+            )
+            for kind, content in one.objects.items()
+        },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
         verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
@@ -410,7 +543,7 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
 
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "sweep", "animation", "verdict")
+    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation", "verdict")
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

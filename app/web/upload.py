@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 
 from app.errors import MalformedRequest
 from app.web.errors import UnsupportedContentType
-from app.web.media_types import BYTES, DICOM, FORM, JSON, PDF
+from app.web.media_types import BYTES, DICOM, FORM, JSON, PDF, ZIP
 from app.web.multipart import read_parts
 from app.web.options import Given
 
 IMAGE = "image"
-FILES = (BYTES, DICOM, PDF)
+FILES = (BYTES, DICOM, PDF, ZIP)
 MAX_JSON_VALUES = 10_000  # the parser holds the interpreter for as long as it runs; an image is one value
 MAX_OPTION_BYTES = 10_000
 
@@ -45,7 +45,7 @@ def read_request(body: bytes, content_type: str, query: str) -> Asked:
         raise UnsupportedContentType(
             "This content type is not read here; send multipart/form-data with a part image, application/json with a"
             " member image in base64, or the image itself as image/png, image/jpeg, …, application/dicom,"
-            " application/pdf or application/octet-stream."
+            " application/pdf, application/zip or application/octet-stream."
         )
     return Asked(image, _gathered([*given.items(), *_query(query)]))
 

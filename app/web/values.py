@@ -59,6 +59,15 @@ def sizes(value: object) -> int | tuple[float, ...]:
     return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
 
 
+def box(value: object) -> tuple[int, int, int, int]:
+    """Four whole numbers: a text with commas between them, or a JSON list."""
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, list) or len(entries) != 4:
+        raise ValueError
+    left, top, width, height = (whole(entry) for entry in entries)
+    return left, top, width, height
+
+
 def center_and_width(value: object) -> tuple[float, float]:
     """Two numbers: a text with a comma between them, or a JSON list."""
     entries = value.split(",") if isinstance(value, str) else value

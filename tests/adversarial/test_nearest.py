@@ -146,19 +146,19 @@ def test_no_minimal_attack_that_keeps_to_pixels_is_smaller() -> None:
 
 
 def test_an_image_does_not_depend_on_its_neighbours() -> None:
-    network, images = random_convnet(7), random_images(8, 6)
+    network, images = random_convnet(7), random_images(8, 3)
     label = network(images).argmax(1)
     together = nearest_flip(network, images, label)
-    for row in range(6):
+    for row in range(3):
         alone = nearest_flip(network, images[row : row + 1], label[row : row + 1])
         torch.testing.assert_close(alone.images[0], together.images[row], rtol=1e-6, atol=1e-6)
 
 
 def test_the_same_seed_finds_the_same_and_restarts_never_more() -> None:
-    network, images = random_convnet(9), random_images(10, 6)
+    network, images = random_convnet(9), random_images(10, 3)
     label = network(images).argmax(1)
     first, again = (
-        nearest_flip(network, images, label, restarts=2, random=torch.Generator().manual_seed(1)) for _ in range(2)
+        nearest_flip(network, images, label, restarts=1, random=torch.Generator().manual_seed(1)) for _ in range(2)
     )
     assert torch.equal(first.images, again.images)
     assert bool((first.perturbation_l2 <= nearest_flip(network, images, label).perturbation_l2).all())

@@ -83,6 +83,13 @@ def test_what_explain_wrote_is_predicted_as_it_said(aex: Aex, tmp_path: Path) ->
     assert by_class["dog"] == pytest.approx(one["probability_after"], abs=1e-5)
 
 
+def test_a_second_opinion_is_printed_unless_it_is_not_wanted(aex: Aex) -> None:
+    _, out, _ = aex("predict", CAT)
+    assert "second opinion, by cifar10_plain: " in out
+    _, out, _ = aex("predict", CAT, "--no-second-opinion")
+    assert "second opinion" not in out
+
+
 def test_several_images_get_a_folder_each_and_one_sheet(aex: Aex, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "cat-0.png").write_bytes(SHIP.read_bytes())
@@ -131,7 +138,7 @@ def test_a_missing_file_is_named(aex: Aex) -> None:
         (("--scale", "big"), "scale is 'big'; it is a pixel level above 0 and at most 1, or auto."),
         (("--sweep", "some"), "sweep is 'some'; it is a number of sizes, or the sizes, such as 0.01,0.02,0.05."),
         (("--sweep", "0.2,0.1"), "sweep has 0.1 after 0.2; its sizes must rise from above 0, to at most 1."),
-        (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper."),
+        (("--method", "slow"), "method 'slow' is not offered; it must be one of fast, paper, counterfactual."),
         (("--target", "unicorn"), "target 'unicorn' is no class of this model"),
         (("--model", "none"), "There is no model none; available: "),
     ],
@@ -221,3 +228,13 @@ def test_a_part_that_cannot_be_says_what_would_be_right(aex: Aex, words: tuple[s
     status, _, err = aex("predict", CAT, *words)
     assert status == 1
     assert sentence in err
+
+
+def test_dicom_objects_are_written_where_they_are_asked_for(aex: Aex, tmp_path: Path) -> None:
+    scan = tmp_path / "scan"
+    scan.write_bytes(dicom_file("CT_small.dcm"))
+    words = ("--dicom", "secondary_capture", "--dicom", "parametric_map", "--target", "dog", "--steps", "1")
+    status, _, err = aex("explain", scan, *words, "--out", tmp_path / "out")
+    assert status == 0, err
+    written = {path.name for path in (tmp_path / "out").glob("*.dcm")}
+    assert written == {"secondary_capture-5-dog.dcm", "parametric_map-5-dog.dcm"}

@@ -21,9 +21,9 @@ from app.client import (
     TargetsChosen,
     UnusableImage,
 )
-from app.client.options import ExplainOptions, PredictOptions
+from app.client.options import ExplainOptions, MarginOptions, PredictOptions
 from app.client.wire import EventReader
-from app.web.options import EXPLAIN, PREDICT
+from app.web.options import EXPLAIN, MARGIN, PREDICT
 from tests.client.conftest import Connect
 from tests.web.serving import CLASSES, PLACES, Served, picture, wait_until
 
@@ -35,6 +35,7 @@ PIXELS = np.asarray(Image.open(io.BytesIO(IMAGE)).convert("RGB"))
 def test_its_options_are_those_of_the_server() -> None:
     assert set(get_type_hints(PredictOptions)) == {option.name for option in PREDICT}
     assert set(get_type_hints(ExplainOptions)) == {option.name for option in EXPLAIN}
+    assert set(get_type_hints(MarginOptions)) == {option.name for option in MARGIN}
 
 
 def test_a_prediction_is_what_the_server_says(client: Any, served: Served) -> None:
@@ -181,6 +182,15 @@ def test_what_is_kept_can_be_had_reported_and_deleted(client: Any) -> None:
 def test_an_explanation_comes_as_files_too(client: Any) -> None:
     files = client.files(IMAGE, steps=1, targets=["dog"], include=["heatmap", "arrays"])
     assert set(files) == {"explanation.json", "heatmap-1-dog.png", "explanation.npz"}
+
+
+def test_a_margin_is_what_flips_the_image(client: Any) -> None:
+    found = client.margin(IMAGE, certificate=True, draws=50, sigma=0.01)
+    assert found.flip_l2 == pytest.approx(found.flip_rms * (3 * 8 * 8) ** 0.5, rel=1e-4)
+    assert found.flipped_to in set(CLASSES) - {found.prediction.best.name}
+    assert f"{found.flip_rms:.3g}"[:4] in found.says
+    assert found.radius_l2 == found.json["certificate"]["radius_l2"]
+    assert client.margin(IMAGE).radius_l2 is None
 
 
 def test_the_models_are_listed(client: Any) -> None:

@@ -5,14 +5,14 @@ import torch
 from torch import Tensor, nn
 
 from app.adversarial.sizes import rms
-from app.comparison.audit import Audit, AuditOptions, Goal, audit
+from app.comparison.audit import AttackOptions, Audit, Goal, SmoothClimb, audit
 from app.comparison.grad_cam import grad_cam
 from app.comparison.gradients import input_gradient
 from app.comparison.smooth_maps import smooth_grad_cam, smooth_gradient, smooth_shell
 from app.networks.resnet import ResNet, ResNetConfig, freeze
 from tests.comparison.networks import Squares, planes
 
-OPTIONS = AuditOptions(size_rms=0.05, steps=20, look_every=5)
+OPTIONS = AttackOptions(size_rms=0.05, steps=20, look_every=5)
 
 
 def pictures(count: int = 4, channels: int = 3, height: int = 8, width: int = 10) -> Tensor:
@@ -28,11 +28,11 @@ def rectified(seed: int = 0) -> nn.Module:
     return freeze(network)
 
 
-def by_gradient(network: nn.Module, images: Tensor, goal: Goal, options: AuditOptions = OPTIONS) -> Audit:
+def by_gradient(network: nn.Module, images: Tensor, goal: Goal, options: AttackOptions = OPTIONS) -> Audit:
     return audit(
         network,
         lambda shown, target: input_gradient(network, shown, target).map,
-        smooth_gradient(network),
+        SmoothClimb(network, smooth_gradient(network)),
         images,
         goal,
         options,
@@ -63,7 +63,7 @@ def test_what_is_found_is_a_picture_within_the_size_whose_class_is_as_the_goal_s
 def test_a_map_of_gradients_is_moved_further_than_by_noise_of_the_size() -> None:
     network, images = rectified(), pictures()
     tried, aimed = (
-        by_gradient(network, images, "move", AuditOptions(0.05, steps=1, look_every=1)),
+        by_gradient(network, images, "move", AttackOptions(0.05, steps=1, look_every=1)),
         by_gradient(network, images, "move"),
     )
     assert aimed.spearman.mean() < tried.spearman.mean() - 0.1

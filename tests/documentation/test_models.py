@@ -45,3 +45,9 @@ def test_the_readme_has_its_accuracy_and_area(folder: Path) -> None:
     (line,) = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(row)]
     assert f"| {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) |" in line
     assert f"| {area['value']:.4f} ({area['low']:.4f} to {area['high']:.4f}) |" in line
+
+
+@every_model
+def test_a_robust_model_names_its_plain_twin(folder: Path) -> None:
+    twin = None if folder.name.endswith("_plain") else f"{folder.name}_plain"
+    assert read_description(folder)[0].twin == twin

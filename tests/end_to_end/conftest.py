@@ -27,9 +27,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextmanager
 def started_server(log: Path, **settings: str) -> Iterator[str]:
     """Address of a server process with these settings, ready, until the end of the block; it writes to `log`."""
+    port = free_port()
+    with server_process(log, port, **settings):
+        yield f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server_process(log: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The process itself, behind that port; it may be killed within the block."""
     environment = {
         **os.environ,
         "AEX_DEVICE": "cpu",
@@ -40,9 +51,8 @@ def started_server(log: Path, **settings: str) -> Iterator[str]:
     command = [str(Path(sys.executable).with_name("aex")), "serve", "--port", str(port)]
     with log.open("wb") as sink, subprocess.Popen(command, env=environment, stdout=sink, stderr=sink) as process:
         try:
-            address = f"http://127.0.0.1:{port}"
-            _wait_until_ready(address, process, log)
-            yield address
+            _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+            yield process
         finally:
             process.terminate()
             process.wait(30)

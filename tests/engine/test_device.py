@@ -139,6 +139,14 @@ def test_the_seconds_queued_are_those_before_its_first_step(engine: Engine, call
     assert asked.result(SOON_SECONDS) > 0.02
 
 
+def test_another_model_is_asked_from_the_same_place(engine: Engine) -> None:
+    on, other = small(0), small(1)
+    with engine.place(on.model, steps=1) as place:
+        logits = place.of(other.model).look(random_images(1, 1), WorkToken())
+        assert engine.places_taken == 1
+    torch.testing.assert_close(logits, other.network(random_images(1, 1)))
+
+
 def test_a_cancelled_token_is_not_even_queued(engine: Engine) -> None:
     token, on = WorkToken(), small()
     token.cancel()

@@ -199,3 +199,18 @@ def test_twelve_megapixels_take_bounded_time(side: int) -> None:
     began = time.monotonic()
     fitted.to_image(fitted.to_network(pixels))
     assert time.monotonic() - began < 5  # half a second where nothing else runs
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox", "center_crop"])
+def test_a_region_is_fitted_as_if_it_were_the_image(fit: Fit) -> None:
+    image = np.random.default_rng(3).random((40, 60, 3)).astype(np.float32)
+    box = Box(left=10, top=5, width=30, height=20)
+    part = np.ascontiguousarray(image[5:25, 10:40])
+    of_part = fitting(20, 30, height=8, width=8, channels=3, fit=fit)
+    of_region = fitting(40, 60, height=8, width=8, channels=3, fit=fit, region=box)
+    torch.testing.assert_close(of_region.to_network(image), of_part.to_network(part), rtol=0, atol=0)
+    change = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    carried = of_region.to_image(change)
+    np.testing.assert_array_equal(carried[5:25, 10:40], of_part.to_image(change))
+    carried[5:25, 10:40] = np.nan
+    assert np.isnan(carried).all()

@@ -84,6 +84,11 @@ def test_what_was_measured_of_the_model_and_what_limits_it_is_said(page: Page) -
         assert said in page.text
 
 
+def test_the_margin_is_said_where_it_was_asked_for(page: Page, record: Record) -> None:
+    assert record.result.margin is not None
+    assert record.result.margin.says in page.text
+
+
 def test_the_numbers_are_those_of_the_answer(page: Page, record: Record) -> None:
     for one in record.result.explanations:
         assert f"{one.perturbation_rms:.4f} (asked for: 0.1)" in page.text

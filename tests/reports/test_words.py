@@ -4,8 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from app.reports.words import outcome, part_in_words, percent, printable, seen_in_words, title_of, wish
-from app.service.results import LevelWindow, ModelFacts, Record, Region, TargetExplanation
+from app.reports.words import (
+    outcome,
+    part_in_words,
+    percent,
+    printable,
+    second_in_words,
+    seen_in_words,
+    title_of,
+    wish,
+)
+from app.service.results import (
+    ClassProbability,
+    LevelWindow,
+    ModelFacts,
+    Prediction,
+    Record,
+    Region,
+    SecondOpinion,
+    TargetExplanation,
+)
 
 
 @pytest.fixture
@@ -56,6 +74,14 @@ def test_what_is_not_to_be_relied_on_says_so(one: TargetExplanation) -> None:
     assert outcome(replace(one, goal_met=False), "cat").endswith("there is nothing to be read from it.")
     assert "time was over" in outcome(replace(one, cut_short=True, converged=False), "cat")
     assert "stays at 12.3%" in outcome(replace(one, probability_after=0.1233), "cat")
+
+
+def test_a_second_opinion_says_whether_it_agrees(record: Record) -> None:
+    plain = replace(record.result.model, name="twin")
+    read_as = Prediction((ClassProbability("dog", 1, 0.875), ClassProbability("cat", 0, 0.125)))
+    second = SecondOpinion(plain, read_as, agrees=False)
+    assert second_in_words(second) == "Its plain twin twin disagrees: it reads dog (87.5%)."
+    assert "twin agrees" in second_in_words(replace(second, agrees=True))
 
 
 def test_the_part_that_was_seen_is_said_where_it_is_not_all(record: Record) -> None:

@@ -79,6 +79,7 @@ def record(
         in_distribution=InDistribution(1 / 3, 1 / 7, 1 / 11, "inside", "x" * 150 + name),
         explanations=explanations,
         timing_ms={"queued": 1.0, "decode": 2.0, "explain": 3.0, "render": 4.0},
+        second_opinion=None,
         original=DrawnPicture(bytes(picture), 8, 8),
         sheet=None,
         arrays_npz=None,

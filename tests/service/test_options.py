@@ -48,7 +48,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     options = ExplainOptions()
     assert options.targets == ("predicted", "runner_up")
     assert (options.direction, options.method, options.steps, options.rho) == ("encourage", "fast", None, None)
-    assert [replace(options, method=method).most_steps for method in get_args(Method)] == [8, 35]
+    assert [replace(options, method=method).most_steps for method in get_args(Method)] == [8, 35, 147]
     assert replace(options, steps=3).most_steps == 3
     assert not options.partial
     assert options.include == ("heatmap", "perturbation", "explained")

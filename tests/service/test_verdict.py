@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from app.networks.calibration import Calibration, GainCalibration
-from app.service.results import InDistribution, Level, Reason, TargetExplanation, Verdict
+from app.service.results import (
+    ClassProbability,
+    InDistribution,
+    Level,
+    ModelFacts,
+    Prediction,
+    Reason,
+    SecondOpinion,
+    TargetExplanation,
+    Verdict,
+)
 from app.service.verdict import gain_per_rms, reasons_for, verdict_of
 
 INSIDE = InDistribution(0.5, 1.0, 40, "inside", "It lies inside.")
@@ -27,7 +37,7 @@ EXPLANATION = TargetExplanation(
 def judged(
     known: InDistribution | None = INSIDE, calibration: Calibration | None = CALIBRATION, **changes: Any
 ) -> Verdict:
-    return verdict_of(reasons_for(replace(EXPLANATION, **changes), known, calibration))
+    return verdict_of(reasons_for(replace(EXPLANATION, **changes), known, None, calibration))
 
 
 def test_it_is_high_where_all_that_was_measured_speaks_for_it() -> None:
@@ -88,7 +98,7 @@ def test_of_a_model_that_was_not_calibrated_nothing_is_high() -> None:
 
 def test_further_reasons_count_like_any_other() -> None:
     more = Reason("twin", "low", "Its twin reads the image as another class.")
-    verdict = verdict_of([*reasons_for(EXPLANATION, INSIDE, CALIBRATION), more])
+    verdict = verdict_of([*reasons_for(EXPLANATION, INSIDE, None, CALIBRATION), more])
     assert (verdict.level, verdict.reasons[0]) == ("low", more)
 
 
@@ -98,3 +108,13 @@ def test_without_reasons_nothing_speaks_for_it() -> None:
 
 def test_nothing_is_gained_where_nothing_was_changed() -> None:
     assert gain_per_rms(replace(EXPLANATION, perturbation_rms=0.0)) == 0
+
+
+@pytest.mark.parametrize(("agrees", "level"), [(True, "high"), (False, "low")])
+def test_a_twin_that_reads_the_image_as_another_class_lowers_it(agrees: bool, level: Level) -> None:
+    twin = ModelFacts("plain", "0" * 64, 8, 8, 3, "stretch")
+    second = SecondOpinion(twin, Prediction((ClassProbability("frog", 2, 0.9),)), agrees)
+    verdict = verdict_of(reasons_for(EXPLANATION, INSIDE, second, CALIBRATION))
+    assert verdict.level == level
+    (reason,) = [reason for reason in verdict.reasons if reason.about == "twin"]
+    assert ("frog" in reason.sentence) is not agrees

@@ -108,6 +108,17 @@ def test_a_network_beside_itself_has_a_ratio_of_one(evaluation: Evaluation) -> N
     assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
 
 
+def test_how_far_two_networks_agree_and_who_is_right_where_they_do_not(evaluation: Evaluation) -> None:
+    """Of ten images they read five alike, four of those rightly; of the rest one is right thrice, the other once."""
+    labels = torch.zeros(10, dtype=torch.int64)
+    ours = replace(evaluation, labels=labels, predicted=torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 1, 1]))
+    theirs = replace(evaluation, labels=labels, predicted=torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 0, 2]))
+    found = compare(ours, theirs, "theirs", 3)
+    shares = (found.agreement, found.right_where_agreed, found.right_where_apart, found.other_right_where_apart)
+    assert [share and share.value for share in shares] == pytest.approx([0.5, 0.8, 0.6, 0.2])
+    assert compare(ours, ours, "itself", 3).right_where_apart is None
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_figures(test_split: Images, tmp_path: Path) -> None:
     file, told = tmp_path / "run.safetensors", []
 

@@ -26,7 +26,7 @@ def model(tmp_path: Path) -> Path:
     (run / "log.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in LINES))
     folder = tmp_path / "mine"
     network, data = ResNet(NETWORK), toy_data()
-    export(network, "toy", RECIPE, data, run, folder, source="From a test.", command="aex train toy")
+    export(network, "toy", RECIPE, data, run, folder, source="From a test.", command="aex train toy", temperature=1.5)
     return folder
 
 
@@ -34,6 +34,12 @@ def test_seconds_of_every_process_are_added_up(model: Path) -> None:
     training = read_description(model)[0].training
     assert training is not None
     assert (training["steps"], training["seconds"], training["command"]) == (40, 70, "aex train toy")
+
+
+def test_the_temperature_stands_beside_the_recipe(model: Path) -> None:
+    training = read_description(model)[0].training
+    assert training is not None
+    assert training["temperature"] == 1.5
 
 
 def test_the_run_is_drawn_into_the_card(model: Path) -> None:

@@ -75,7 +75,7 @@ def test_training_begins_there(tmp_path: Path) -> None:
     taught = ResNet(NETWORK)
     start = Start(tmp_path, NETWORK, taught.state_dict())
     still = replace(RECIPE, epochs=1 / 12, learning_rate=1e-9, muon=None, average_decay=0.0)
-    after = train(still, toy_data(), tmp_path, start=start)
+    after = train(still, toy_data(), tmp_path, start=start).network
     for before, now in zip(taught.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(before, now, rtol=0, atol=1e-6)
 

@@ -60,11 +60,21 @@ def kill_at(step: int) -> Any:
 
 
 def test_learns_a_separable_problem(tmp_path: Path) -> None:
-    network = train(RECIPE, toy_data(), tmp_path)
+    network = train(RECIPE, toy_data(), tmp_path).network
     test = toy_data().test
     assert float((network(test.floats(slice(None))).argmax(1) == test.labels).float().mean()) > 0.9
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_calibrated_network_is_the_other_divided_by_the_temperature_said(tmp_path: Path) -> None:
+    short = replace(RECIPE, epochs=0.5)
+    plain = train(short, toy_data(), tmp_path / "plain")
+    calibrated = train(replace(short, calibrate=True), toy_data(), tmp_path / "calibrated")
+    assert plain.temperature is None
+    assert calibrated.temperature is not None
+    images = toy_data().test.floats(slice(None))
+    torch.testing.assert_close(calibrated.temperature * calibrated.network(images), plain.network(images))
 
 
 def test_reports_every_step_and_logs_every_epoch(tmp_path: Path) -> None:
@@ -84,7 +94,7 @@ def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole: Path, tmp_pat
         train(RECIPE, toy_data(), tmp_path, save_every_seconds=0, report=kill_at(killed_at))
     assert int(weights(tmp_path)["step"]) == killed_at - 1
 
-    resumed = train(RECIPE, toy_data(), tmp_path, resume=True)
+    resumed = train(RECIPE, toy_data(), tmp_path, resume=True).network
 
     assert same(weights(whole), weights(tmp_path))
     average = {f"average.{name}": values for name, values in resumed.state_dict().items()}

@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-EXAMPLE_PATHS = ("/v1/predictions", "/v1/explanations", "/v1/margins")
+EXAMPLE_PATHS = ("/v1/predictions", "/v1/explanations", "/v1/margins", "/v1/audits")
 
 
 def test_the_page_and_all_it_loads_come_from_here(client: httpx.Client) -> None:
@@ -32,7 +32,8 @@ def test_the_description_is_served_with_the_interface(client: httpx.Client) -> N
         "/v1/predictions", "/v1/explanations", "/v1/explanations/{explanation_id}",
         "/v1/explanations/{explanation_id}/image.png", "/v1/explanations/{explanation_id}/{picture}/{target}.png",
         "/v1/explanations/{explanation_id}/report.html", "/v1/explanations/{explanation_id}/report.pdf",
-        "/v1/margins", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
+        "/v1/explanations/{explanation_id}/report.dcm",
+        "/v1/margins", "/v1/audits", "/v1/models", "/v1/models/{name}", "/v1/models/{name}/card",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     assert "class" in description["components"]["schemas"]["Prediction"]["properties"]

@@ -68,7 +68,6 @@ CASES = [
     Case(404, "no-such-resource", "/docs", method="GET", path="/docs/assets/../../main.py"),
     Case(405, "method-not-allowed", "method", method="GET"),
     Case(405, "method-not-allowed", "method", method="DELETE", path="/v1/models"),
-    Case(406, "not-acceptable", "application/json or image/png", headers={**RAW, "accept": "application/dicom"}),
     Case(406, "not-acceptable", "application/json or image/png", headers={**RAW, "accept": "text/csv"}),
     Case(406, "not-acceptable", "ask for application/json.", path=PREDICT, headers={**RAW, "accept": "image/png"}),
     Case(406, "not-acceptable", "application/json.", path=PREDICT, headers={**RAW, "accept": "text/event-stream"}),

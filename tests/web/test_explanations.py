@@ -36,8 +36,8 @@ def decoded(picture_json: dict[str, str]) -> Image.Image:
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = explain(client).json()
     assert set(answer) == {
-        "id", "created", "model", "image", "prediction", "in_distribution", "explanations", "margin", "timing_ms",
-        "original", "sheet", "arrays", "kept_until",
+        "id", "created", "model", "image", "prediction", "in_distribution", "second_opinion", "explanations", "margin",
+        "timing_ms", "original", "sheet", "arrays", "kept_until",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]
@@ -45,7 +45,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
         "cut_short", "converged", "goal_met", "changed_class_to", "methods", "agreement", "top_after", "pictures",
-        "sweep", "animation", "verdict",
+        "objects", "sweep", "animation", "verdict",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert (answer["margin"], answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None, None)

@@ -1,13 +1,16 @@
 """DICOM, PDF and HEIC over HTTP: every way in takes them, and the answer says what of them was taken."""
 
 import base64
+import io
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.images.apart.files import dicom_file, heic, pdf
+from tests.images.files import encoded
 
 CINE = dicom_file("SC_rgb_rle_2frame.dcm")
 SLICE = dicom_file("MR_small.dcm")
@@ -80,3 +83,32 @@ def test_what_cannot_be_taken_is_said(
     answer = client.post(PREDICT, files={"image": content}, data=options)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
     assert sentence in answer.json()["detail"]
+
+
+def test_a_region_is_read_as_its_crop_is(client: httpx.Client) -> None:
+    """The whole image keeps its size; what the network was not shown is as it was."""
+    whole = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    crop = whole.crop((10, 5, 40, 25))
+    asked = (
+        client.post(
+            "/v1/explanations",
+            files={"image": encoded(whole, "PNG")},
+            data={"region": "10,5,30,20", "steps": "2", "targets": "dog", "include": "explained"},
+        )
+        .raise_for_status()
+        .json()
+    )
+    alone = client.post(PREDICT, files={"image": encoded(crop, "PNG")}).raise_for_status().json()
+    assert asked["prediction"]["top"] == alone["prediction"]["top"]
+    assert asked["image"]["seen"] == {"left": 10, "top": 5, "width": 30, "height": 20}
+    with Image.open(io.BytesIO(base64.b64decode(asked["explanations"][0]["pictures"]["explained"]["data"]))) as after:
+        changed = (np.asarray(after) != np.asarray(whole)).any(axis=2)
+    assert changed[5:25, 10:40].any()
+    changed[5:25, 10:40] = False
+    assert not changed.any()
+
+
+def test_a_region_beyond_the_image_is_refused(client: httpx.Client) -> None:
+    answer = client.post(PREDICT, files={"image": PHONE}, data={"region": "10,5,60,20"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/no-such-part")
+    assert answer.json()["detail"] == "The region ends at 70, 25; the image has 64 x 48 pixels."

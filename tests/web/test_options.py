@@ -8,18 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import OptionError
-from app.service.options import ExplainOptions, PredictOptions
-from app.web.options import EXPLAIN, NOT_YET, PREDICT, Given, explain_options, predict_options
+from app.service.options import AuditOptions, ExplainOptions, PredictOptions
+from app.web.options import (
+    AUDIT,
+    EXPLAIN,
+    NOT_YET,
+    PREDICT,
+    Given,
+    Option,
+    audit_options,
+    explain_options,
+    predict_options,
+)
 
 
 def test_every_option_of_the_service_can_be_given() -> None:
     assert {option.name for option in PREDICT} == {field.name for field in fields(PredictOptions)}
     assert {option.name for option in EXPLAIN} == {field.name for field in fields(ExplainOptions)}
+    assert {option.name for option in AUDIT} == {field.name for field in fields(AuditOptions)}
 
 
-def test_the_defaults_described_are_the_services_own() -> None:
-    service = {field.name: field.default for field in fields(ExplainOptions)}
-    for option in EXPLAIN:
+@pytest.mark.parametrize(("options", "read"), [(EXPLAIN, ExplainOptions), (AUDIT, AuditOptions)])
+def test_the_defaults_described_are_the_services_own(
+    options: tuple[Option, ...], read: type[ExplainOptions | AuditOptions]
+) -> None:
+    service = {field.name: field.default for field in fields(read)}
+    for option in options:
         if "default" in option.schema:
             described = option.schema["default"]
             assert (tuple(described) if isinstance(described, list) else described) == service[option.name]
@@ -28,6 +42,7 @@ def test_the_defaults_described_are_the_services_own() -> None:
 def test_nothing_given_is_the_defaults() -> None:
     assert explain_options({}) == ExplainOptions()
     assert predict_options({}) == PredictOptions()
+    assert audit_options({}) == AuditOptions()
 
 
 def test_null_is_the_default() -> None:
@@ -52,6 +67,8 @@ def test_null_is_the_default() -> None:
         ({"steps": [7.0]}, {"steps": 7}),
         ({"scale": ["auto"]}, {"scale": "auto"}),
         ({"scale": ["0.2"]}, {"scale": 0.2}),
+        ({"region": ["1,2, 3,4"]}, {"region": (1, 2, 3, 4)}),
+        ({"region": [[1, 2, 3, 4]]}, {"region": (1, 2, 3, 4)}),
         ({"page": ["2"], "frame": [3]}, {"page": 2, "frame": 3}),
         ({"window": ["-600, 1500"]}, {"window": (-600.0, 1500.0)}),
         ({"window": [[40, 400.5]]}, {"window": (40.0, 400.5)}),
@@ -99,7 +116,9 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"sweep": ["0.1", "0.2"]}, "sweep is given 2 times; give it once."),
         ({"sweep": ["0.2,0.1"]}, "sweep has 0.1 after 0.2; its sizes must rise"),
         ({"sweep": [100]}, "sweep is 100; it must be a number of sizes, from 2 to 32."),
-        ({"method": ["slow"]}, "method 'slow' is not offered; it must be one of fast, paper."),
+        ({"method": ["slow"]}, "method 'slow' is not offered; it must be one of fast, paper, counterfactual."),
+        ({"method": ["counterfactual"], "rho": [0.1]}, "rho is given, but method counterfactual finds it by itself"),
+        ({"method": ["counterfactual"], "direction": ["discourage"]}, "leave direction out."),
         ({"direction": ["up"]}, "direction 'up' is not offered"),
         ({"heatmap": ["hot"]}, "heatmap 'hot' is not offered"),
         ({"overlay": ["all"]}, "overlay 'all' is not offered"),
@@ -114,12 +133,17 @@ def test_an_option_is_read_from_text_and_from_json(given_options: Given, expecte
         ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
         ({"target": ["dog"]}, "'target' is no option; did you mean targets?"),
         ({"colour_map": ["x"]}, "'colour_map' is no option; did you mean color_map"),
+        ({"region": ["1,2,3"]}, "region is '1,2,3'; it must be left,top,width,height: four whole numbers of pixels."),
+        (
+            {"region": ["1,2,0,4"]},
+            "region is (1, 2, 0, 4); give left,top,width,height in pixels, the last two above 0.",
+        ),
         ({"page": ["0"]}, "page is 0; it must be a number, from 1 to 1000000."),
         ({"frame": ["two"]}, "frame is 'two'; it must be a whole number from 1."),
         ({"window": ["40"]}, "window is '40'; it must be center,width: two numbers, the width above 0."),
         ({"window": [[40, "wide"]]}, "window is a list; it must be center,width: two numbers"),
         ({"window": ["40,0"]}, "The window's width is 0; give center,width with a width above 0."),
-        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, timeout_ms, page, frame, window, targets"),
+        ({"zzz": ["x"]}, "'zzz' is no option; the options are model, top_k, second_opinion, timeout_ms, page"),
     ],
 )
 def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options: Given, sentence: str) -> None:
@@ -131,6 +155,28 @@ def test_a_bad_option_is_a_sentence_that_says_what_would_be_right(given_options:
 def test_an_option_of_explanations_is_refused_for_a_prediction() -> None:
     with pytest.raises(OptionError, match="rho is an option of explanations, and not one here"):
         predict_options({"rho": ["0.1"]})
+
+
+@pytest.mark.parametrize(
+    ("given_options", "sentence"),
+    [
+        ({"methods": [["lime"]]}, "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
+        ({"methods": [""]}, "methods is empty; give any of adversarial, gradient,"),
+        ({"goals": ["hide"]}, "goals 'hide' is not offered; it must be one of move, keep."),
+        ({"goals": [[]]}, "goals is empty; give any of move, keep."),
+        ({"size_rms": ["0"]}, "size_rms is 0; it is the RMS of a change, from 0.001 to 1."),
+        ({"size_rms": ["small"]}, "size_rms is 'small'; it must be a number from 0.001 to 1."),
+        ({"steps": ["0"]}, "steps is 0; it must be gradient steps, from 1 to 1000."),
+        ({"beside": [["a", "b"]]}, "beside is a list; it must be the name of a model."),
+        ({"rho": ["0.1"]}, "rho is an option of explanations, and not one here."),
+    ],
+)
+def test_a_bad_option_of_an_audit_is_a_sentence_that_says_what_would_be_right(
+    given_options: Given, sentence: str
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        audit_options(given_options)
+    assert sentence in str(caught.value)
 
 
 JSON_VALUES = st.recursive(

@@ -13,7 +13,9 @@ IMAGE = picture(12, 20)
 
 def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> None:
     answer = client.post("/v1/predictions", files={"image": IMAGE}).raise_for_status().json()
-    assert list(answer) == ["id", "created", "model", "image", "prediction", "in_distribution", "timing_ms"]
+    assert list(answer) == [
+        "id", "created", "model", "image", "prediction", "second_opinion", "in_distribution", "timing_ms",
+    ]  # fmt: skip
     assert answer["created"].endswith("Z")
     assert answer["model"]["name"] == "tiny"
     assert answer["model"]["input"] == {"height": 8, "width": 8, "channels": 3, "fit": "stretch"}

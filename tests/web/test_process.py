@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -70,3 +71,30 @@ def test_what_cannot_serve_says_why_at_start() -> None:
     )
     assert ended.returncode != 0
     assert "There is no model cifar10; available: none" in ended.stderr.splitlines()[-1]
+
+
+_COUNT_HEAPS = """
+import ctypes, threading
+from app.main import bound_heaps
+bound_heaps()
+libc, held, all_hold = ctypes.CDLL(None), threading.Event(), threading.Barrier(9)
+def hold():
+    libc.malloc(1000)
+    all_hold.wait()
+    held.wait()
+threads = [threading.Thread(target=hold) for _ in range(8)]
+for thread in threads: thread.start()
+all_hold.wait()
+libc.fdopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, file)
+libc.fflush(file)
+held.set()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of threads are glibc's")
+def test_eight_threads_share_two_heaps() -> None:
+    """As glibc itself counts them; without the bound there are nine."""
+    said = subprocess.run([sys.executable, "-c", _COUNT_HEAPS], check=True, capture_output=True, text=True).stdout
+    assert said.count("<heap ") == 2

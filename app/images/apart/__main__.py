@@ -30,6 +30,7 @@ Answer = tuple[Mapping[str, object], bytes | memoryview]
 # Loaded when first asked for: a clinic sends no HEIC, an insurer no DICOM.
 WORK: Mapping[str, str] = {
     "DICOM": "app.images.apart.dicom:read_dicom",
+    "ZIP": "app.images.apart.series:read_series",
     "PDF": "app.images.apart.pdf:read_pdf",
     "HEIC": "app.images.apart.heic:read_heic",
     WRITER: "app.images.apart.dicom_objects:write_object",

@@ -1,4 +1,4 @@
-"""DICOM objects for the study of the image that they were made from: Secondary Captures and Parametric Maps.
+"""DICOM objects for the study of the image that they were made from: Secondary Captures, Parametric Maps, reports.
 
 They carry the patient and the study of that image as they stand there, a series of their own, and a reference to the
 image and its frame. Stripped ones carry pixels, and UIDs that lead nowhere.
@@ -7,6 +7,8 @@ image and its frame. Stripped ones carry pixels, and UIDs that lead nowhere.
 import io
 import re
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,15 +19,16 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import UID, EncapsulatedPDFStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from app.errors import DamagedImage, NoSuchPart
 from app.images.apart.dicom import described, parse_dicom
 from app.images.apart.dicom_frames import of_frame
-from app.images.apart.object_facts import ObjectFacts
+from app.images.apart.object_facts import ObjectFacts, WrittenKind
+from app.images.apart.series import file_of_frame
 
 MANUFACTURER = "Adversarial explanations"
-SERIES_NUMBERS = {"secondary_capture": 9901, "parametric_map": 9902}
+SERIES_NUMBERS = {"secondary_capture": 9901, "parametric_map": 9902, "encapsulated_pdf": 9903}
 MAX_TEXT = 64  # characters of a value representation LO
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
@@ -49,7 +52,7 @@ def write_object(upload: bytes, values: NDArray[Any], facts: ObjectFacts) -> byt
     Args:
         upload: the DICOM image that the object is made from.
         values: RGB uint8 (rows, columns, 3) of a Secondary Capture; float32 (rows, columns) of a Parametric Map, in the
-            image's own pixels.
+            image's own pixels; uint8 (bytes,) of a PDF.
         facts: about it.
 
     Raises:
@@ -57,7 +60,7 @@ def write_object(upload: bytes, values: NDArray[Any], facts: ObjectFacts) -> byt
         NoSuchPart: it has no place in the patient, which a map must have.
     """
     image = _image(upload, facts)
-    made = _secondary_capture(image, values, facts) if values.ndim == 3 else _parametric_map(image, values, facts)
+    made = WRITERS[facts.kind](image, values, facts)
     if facts.stripped:
         made.PatientIdentityRemoved, made.DeidentificationMethod = "YES", "Made anew; only pixels are of the source"
     file = io.BytesIO()
@@ -72,7 +75,8 @@ def check_object(upload: bytes, _: NDArray[Any], facts: ObjectFacts) -> bytes:
 
 
 def _image(upload: bytes, facts: ObjectFacts) -> "_ImageOfStudy":
-    image = _ImageOfStudy(parse_dicom(upload), facts)
+    upload, frame = file_of_frame(upload, facts.frame)
+    image = _ImageOfStudy(parse_dicom(upload), replace(facts, frame=frame))
     if facts.kind == "parametric_map" and "FrameOfReferenceUID" not in image.header:
         raise NoSuchPart(
             "A parametric_map lies in the patient's frame of reference, and the DICOM file does not say where it lies:"
@@ -184,30 +188,46 @@ def _series(facts: ObjectFacts) -> dict[str, Any]:
     }
 
 
-def _secondary_capture(image: _ImageOfStudy, pixels: NDArray[np.uint8], facts: ObjectFacts) -> Dataset:
-    made, now, header = Dataset(), datetime.now(UTC), image.header
-    for keyword in (
-        "SpecificCharacterSet", "StudyInstanceUID", *PATIENT_AND_STUDY, "LossyImageCompression",
-        "LossyImageCompressionRatio", "LossyImageCompressionMethod",
-    ):  # fmt: skip
-        if keyword in header:
-            made[keyword] = header[keyword]
-    series = _series(facts)
-    made.SOPClassUID, made.SOPInstanceUID = SecondaryCaptureImageStorage, series["sop_instance_uid"]
+def _in_study(image: _ImageOfStudy, facts: ObjectFacts) -> Dataset:
+    """Patient, study, series and equipment of an object that pydicom writes."""
+    made, now, series = Dataset(), datetime.now(UTC), _series(facts)
+    for keyword in ("SpecificCharacterSet", "StudyInstanceUID", *PATIENT_AND_STUDY):
+        if keyword in image.header:
+            made[keyword] = image.header[keyword]
+    made.SOPInstanceUID, made.InstanceNumber = series["sop_instance_uid"], series["instance_number"]
     made.SeriesInstanceUID, made.SeriesNumber = series["series_instance_uid"], series["series_number"]
-    made.SeriesDescription, made.InstanceNumber = series["series_description"], series["instance_number"]
-    made.Modality, made.ConversionType, made.PatientOrientation, made.Laterality = "OT", "WSD", "", ""
+    made.SeriesDescription, made.ConversionType, made.Laterality = series["series_description"], "WSD", ""
     made.Manufacturer, made.ManufacturerModelName = series["manufacturer"], series["manufacturer_model_name"]
     made.SoftwareVersions = series["software_versions"]
     made.ContentDate, made.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return made
+
+
+def _secondary_capture(image: _ImageOfStudy, pixels: NDArray[np.uint8], facts: ObjectFacts) -> Dataset:
+    made = _in_study(image, facts)
+    for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+        if keyword in image.header:
+            made[keyword] = image.header[keyword]
+    made.SOPClassUID, made.Modality, made.PatientOrientation = SecondaryCaptureImageStorage, "OT", ""
     made.ImageType, made.DerivationDescription = ["DERIVED", "SECONDARY"], _text(facts.description, 1024)
     made.SourceImageSequence = [image.reference()]
     made.Rows, made.Columns, made.SamplesPerPixel = *pixels.shape[:2], 3
     made.PhotometricInterpretation, made.PlanarConfiguration, made.PixelRepresentation = "RGB", 0, 0
     made.BitsAllocated, made.BitsStored, made.HighBit = 8, 8, 7
     made.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return made
+
+
+def _encapsulated_pdf(image: _ImageOfStudy, content: NDArray[np.uint8], facts: ObjectFacts) -> Dataset:
+    made = _in_study(image, facts)
+    made.SOPClassUID, made.Modality, made.AcquisitionDateTime = EncapsulatedPDFStorage, "DOC", ""
+    made.BurnedInAnnotation, made.ConceptNameCodeSequence = "YES", []
+    made.DocumentTitle, made.MIMETypeOfEncapsulatedDocument = _text(facts.title, 1024), "application/pdf"
+    made.SourceInstanceSequence = [image.reference()]
+    made.EncapsulatedDocumentLength = content.size
+    made.EncapsulatedDocument = content.tobytes() + b"\0" * (content.size % 2)
     return made
 
 
@@ -246,6 +266,13 @@ def _parametric_map(image: _ImageOfStudy, values: NDArray[np.float32], facts: Ob
         if "SliceThickness" in item and item.SliceThickness is None:
             del item.SliceThickness
     return made
+
+
+WRITERS: Mapping[WrittenKind, Callable[[_ImageOfStudy, NDArray[Any], ObjectFacts], Dataset]] = {
+    "secondary_capture": _secondary_capture,
+    "parametric_map": _parametric_map,
+    "encapsulated_pdf": _encapsulated_pdf,
+}
 
 
 def _items(dataset: Dataset) -> list[Dataset]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ObjectKind = Literal["secondary_capture", "parametric_map"]
+WrittenKind = Literal[ObjectKind, "encapsulated_pdf"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class ObjectFacts:
     """About one object, which is written beside the DICOM image that it was made from.
 
     Attributes:
-        kind: a Secondary Capture of a picture, or a Parametric Map of numbers.
+        kind: a Secondary Capture of a picture, a Parametric Map of numbers, or an Encapsulated PDF.
         frame: of the image, from 1.
         key: makes the UIDs: objects of one key share their series, and the same key gives the same UIDs.
         number: of the object in its series, from 1.
@@ -22,7 +23,7 @@ class ObjectFacts:
         stripped: leave out all that may tell who the patient is, and who treated them where and when.
     """
 
-    kind: ObjectKind
+    kind: WrittenKind
     frame: int
     key: str
     number: int

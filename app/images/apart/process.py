@@ -43,7 +43,7 @@ def read_apart(kind: str, data: bytes, wanted: Selection, *, max_pixels: int, ma
     """The pixels of a file, read in a process apart.
 
     Args:
-        kind: DICOM, PDF or HEIC.
+        kind: DICOM, ZIP, PDF or HEIC.
         data: the file.
         wanted: what of it.
         max_pixels: width * height at the most; it bounds the memory that reading may take, too.

@@ -37,24 +37,41 @@ class Classification:
     Attributes:
         accuracy: share of right answers, with its Wilson interval.
         expected_calibration_error: mean distance of confidence and accuracy, over `calibration_bins` equal bins.
+        expected_calibration_error_uncalibrated: the same, had the logits not been divided by a temperature after
+            training; None where they were not, or by which is not known.
         images: in the test split.
         two_classes: where there are just two.
     """
 
     accuracy: Estimate
     expected_calibration_error: float
+    expected_calibration_error_uncalibrated: float | None
     calibration_bins: int
     images: int
     two_classes: TwoClasses | None
 
 
-def classification(probabilities: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Classification:
-    """Measure softmax outputs (images, classes) against labels int64 (images,)."""
+def classification(
+    probabilities: Tensor, labels: Tensor, classes: tuple[str, ...], temperature: float | None = None
+) -> Classification:
+    """Measure softmax outputs (images, classes) against labels int64 (images,).
+
+    Args:
+        probabilities: in the order of the classes.
+        labels: class ids.
+        classes: their names.
+        temperature: that the logits were divided by after training, if they were.
+    """
     confidence, predicted = probabilities.max(1)
     right = predicted == labels
     return Classification(
         accuracy=share_of(right),
         expected_calibration_error=expected_calibration_error(confidence, right),
+        expected_calibration_error_uncalibrated=(
+            None
+            if temperature is None
+            else expected_calibration_error(_times(temperature, probabilities).amax(1), right)
+        ),
         calibration_bins=CALIBRATION_BINS,
         images=len(labels),
         two_classes=_two_classes(probabilities[:, 1], predicted, labels, classes[1]) if len(classes) == 2 else None,
@@ -72,6 +89,11 @@ def expected_calibration_error(confidence: Tensor, right: Tensor, bins: int = CA
     of_bin = (confidence.double() * bins).ceil().long().clamp(1, bins) - 1
     gap = torch.zeros(bins, dtype=torch.float64).index_add(0, of_bin, right.double() - confidence.double())
     return float(gap.abs().sum() / len(confidence))
+
+
+def _times(temperature: float, probabilities: Tensor) -> Tensor:
+    """Softmax outputs of logits so many times as large, which are the logarithms but for a constant."""
+    return (temperature * probabilities.double().clamp(min=1e-300).log()).softmax(1)
 
 
 def area_under_roc(score: Tensor, positive: Tensor) -> Estimate:

@@ -62,7 +62,8 @@ class Ledger:
     def _write(self, file: Path) -> None:
         beside = file.with_name(f".{file.name}.new")
         try:
-            beside.write_bytes(save(self._tensors, {_OPTIONS: json.dumps(self._options)}))
+            apart = {name: tensor.clone() for name, tensor in self._tensors.items()}  # none is a part of another
+            beside.write_bytes(save(apart, {_OPTIONS: json.dumps(self._options)}))
             os.replace(beside, file)  # noqa: PTH105 (atomic where the target exists, and named so)
         except OSError as error:
             beside.unlink(missing_ok=True)

@@ -25,6 +25,10 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
     },
     "why it was not read as the runner-up": {"targets": ["runner_up"], "against": "predicted"},
     "every class side by side, on one picture": {"targets": ["all"], "steps": 4, "include": ["sheet"]},
+    "the smallest change to any other class, and to the runner-up; and how much the prediction withstands": {
+        "method": "counterfactual",
+        "margin": True,
+    },
     "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
     "how it grows with the size of the change: numbers, a film strip, a film and a curve": {
         "targets": ["predicted"],

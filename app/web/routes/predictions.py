@@ -15,7 +15,11 @@ from app.web.schemas import PredictionAnswer
 
 router = APIRouter(tags=["predictions"])
 
-_EXAMPLES: Mapping[str, Mapping[str, object]] = {"the most probable classes": {}, "every class": {"top_k": 0}}
+_EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "the most probable classes": {},
+    "every class": {"top_k": 0},
+    "without asking the model's twin": {"second_opinion": False},
+}
 
 
 @router.post(

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.service.results import Record
-from app.web.answers import RESULT_TYPES, explanation_response, html_report, pdf_report, picture_response
+from app.web.answers import RESULT_TYPES, dicom_report, explanation_response, html_report, pdf_report, picture_response
 from app.web.caching import cacheable
-from app.web.media_types import HTML, PDF, PNG
+from app.web.media_types import DICOM, HTML, PDF, PNG
 from app.web.negotiation import negotiate
 from app.web.openapi import FILES, problems
 from app.web.parts import Parts, PartsHere
@@ -63,6 +63,17 @@ async def show_html_report(explanation_id: str, request: Request, parts: PartsHe
 async def show_pdf_report(explanation_id: str, request: Request, parts: PartsHere) -> Response:
     """The same as `report.html`, on A4."""
     return await _found(parts, explanation_id, request, lambda record: pdf_report(record, parts.reporter))
+
+
+@router.get(
+    "/v1/explanations/{explanation_id}/report.dcm",
+    summary="The report of a DICOM image's explanation, for its study, while it is kept",
+    response_class=Response,
+    responses={200: {"content": {DICOM: FILES[DICOM]}}, **_UNCHANGED, **_FIND, **problems("no-such-part")},
+)
+async def show_dicom_report(explanation_id: str, request: Request, parts: PartsHere) -> Response:
+    """`report.pdf` as an Encapsulated PDF, in the patient's study."""
+    return await _found(parts, explanation_id, request, lambda record: dicom_report(record, parts.reporter))
 
 
 @router.get(

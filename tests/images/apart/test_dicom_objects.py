@@ -17,7 +17,7 @@ from pydicom import Dataset
 from app.errors import DamagedImage, NoSuchPart
 from app.images.apart.object_facts import ObjectFacts
 from app.images.apart.process import check_writable, write_apart
-from tests.images.apart.files import dicom_file, grey_dicom
+from tests.images.apart.files import dicom_file, grey_dicom, pdf
 from tests.images.apart.private import private_words
 
 CT, US, CINE = "CT_small.dcm", "examples_rgb_color.dcm", "examples_ybr_color.dcm"
@@ -34,6 +34,8 @@ FACTS = ObjectFacts(
     stripped=False,
 )
 MAP = replace(FACTS, kind="parametric_map")
+FILED = replace(FACTS, kind="encapsulated_pdf")
+REPORT = pdf(b"1 0 0 rg 0 0 72 72 re f")
 PIXELS = np.random.default_rng(0).integers(0, 256, (33, 21, 3), dtype=np.uint8)
 VALUES = np.random.default_rng(1).normal(0, 0.1, (128, 128)).astype(np.float32)
 REQUIRED = ("StudyInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
@@ -121,7 +123,23 @@ def test_maps_conform(name: str, stripped: bool, tmp_path: Path) -> None:
     assert errors_in(write(name, values, replace(MAP, stripped=stripped)), tmp_path) == []
 
 
-@pytest.mark.parametrize(("values", "facts"), [(PIXELS, FACTS), (VALUES, MAP)], ids=["capture", "map"])
+@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("name", [CT, US, CINE])
+def test_reports_conform_and_hold_the_file(name: str, stripped: bool, tmp_path: Path) -> None:
+    made = write(name, np.frombuffer(REPORT, np.uint8), replace(FILED, stripped=stripped))
+    assert errors_in(made, tmp_path) == []
+    dataset = read(made)
+    assert dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength] == REPORT
+    if not stripped:
+        assert dataset.StudyInstanceUID == source(name).StudyInstanceUID
+        assert dataset.SourceInstanceSequence[0].ReferencedSOPInstanceUID == source(name).SOPInstanceUID
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [(PIXELS, FACTS), (VALUES, MAP), (np.frombuffer(REPORT, np.uint8), FILED)],
+    ids=["capture", "map", "report"],
+)
 def test_a_stripped_object_has_no_word_of_the_patients(values: NDArray[Any], facts: ObjectFacts) -> None:
     made = write(CT, values, replace(facts, stripped=True))
     of = source(CT)

@@ -62,3 +62,14 @@ def test_sensitivity_and_specificity_by_hand() -> None:
 
 def test_more_than_two_classes_have_no_positive_one() -> None:
     assert classification(torch.eye(3), torch.arange(3), ("a", "b", "c")).two_classes is None
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_what_a_temperature_did_to_calibration_is_measured(temperature: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    logits, labels = 4 * torch.randn(300, 3, generator=random), torch.randint(3, (300,), generator=random)
+    plain = classification(logits.softmax(1), labels, ("a", "b", "c"))
+    divided = classification((logits / temperature).softmax(1), labels, ("a", "b", "c"), temperature)
+    assert divided.expected_calibration_error_uncalibrated == pytest.approx(plain.expected_calibration_error, abs=1e-5)
+    assert divided.expected_calibration_error != pytest.approx(plain.expected_calibration_error, abs=1e-2)
+    assert plain.expected_calibration_error_uncalibrated is None

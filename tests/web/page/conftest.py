@@ -1,12 +1,13 @@
 """A tab for each test; what its console complains of fails the test."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.web.page.review import SECONDS, Review
-from tests.web.serving import Served
+from tests.web.serving import Served, serving, small_settings
 
 expect.set_options(timeout=1000 * SECONDS)
 
@@ -14,6 +15,13 @@ expect.set_options(timeout=1000 * SECONDS)
 def _complaint(message: ConsoleMessage) -> bool:
     """Errors of the page's own; an answer that is no 200 is noted by the browser too, and is none."""
     return message.type in ("error", "warning") and "Failed to load resource" not in message.text
+
+
+@pytest.fixture(scope="session")
+def served(models_dir: Path) -> Iterator[Served]:
+    """With room for a sweep, unlike the others'."""
+    with serving(small_settings(models_dir, max_rows=64)) as running:
+        yield running
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-SECONDS = 30
+SECONDS = 60
 _FILES = """(files) => {
   const transfer = new DataTransfer();
   for (const [name, data] of files) {

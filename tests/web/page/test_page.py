@@ -26,6 +26,11 @@ def shown(probability: float) -> str:
     return f"{100 * probability:.{1 if probability < 0.1 or probability > 0.99 else 0}f}%"
 
 
+def rms(size: float) -> str:
+    """Three digits, as the page writes them."""
+    return f"{size:#.3g}".removeprefix("0")
+
+
 def test_the_page_comes_from_here_alone_and_is_light(new_tab: Callable[[], Page], served: Served) -> None:
     tab, loaded = new_tab(), []
     tab.on("response", lambda answer: loaded.append((answer.url, len(answer.body()))))
@@ -41,7 +46,7 @@ def test_a_dropped_image_is_explained_as_the_interface_says(review: Review, clie
     answer = asked(client)
     prediction, (first, second) = answer["prediction"], answer["explanations"]
     expect(review.find("#name")).to_have_text("one.png")
-    expect(review.find("#reading")).to_have_text(f"Read as {prediction['class']}, {shown(prediction['probability'])}")
+    expect(review.find("#reading")).to_have_text(f"Read as {prediction['class']}, {shown(prediction['probability'])}.")
     before = {one["class"]: shown(one["probability"]) for one in prediction["top"]}
     for place, one in enumerate((first, second)):
         review.find("#targets button").nth(place).click()
@@ -74,7 +79,7 @@ def test_a_part_that_is_not_there_is_said(review: Review) -> None:
 
 def test_several_images_make_a_list_and_each_is_shown_when_chosen(review: Review) -> None:
     review.drop({"a.png": IMAGE, "b.jpg": picture(9, 12, "JPEG"), "c.webp": picture(30, 20, "WEBP")})
-    expect(review.find("#cases .state").filter(has_text="%")).to_have_count(3)
+    expect(review.find("#cases [data-state=done]")).to_have_count(3)
     assert list(review.cases()) == ["a.png", "b.jpg", "c.webp"]
     review.find("#cases .case").nth(2).click()
     expect(review.find("#name")).to_have_text("c.webp")
@@ -140,6 +145,59 @@ def test_a_class_that_is_pressed_is_contrasted_with_the_reading(review: Review, 
     expect(tab).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_slider_shows_each_size_that_was_computed_and_asks_for_nothing(
+    review: Review, client: httpx.Client
+) -> None:
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    review.button("Explain at other sizes").click()
+    slider = review.find("#size")
+    expect(slider).to_be_visible()
+    one = asked(client, targets="predicted", sweep=8)["explanations"][0]
+    requests: list[str] = []
+    review.tab.on("request", lambda request: requests.append(request.url))
+    slider.press("End")
+    for point in reversed(one["sweep"]):
+        expect(slider).to_have_attribute("aria-valuetext", f"RMS {rms(point['perturbation_rms'])}")
+        after = {found["class"]: shown(found["probability"]) for found in point["top_after"]}
+        assert {name: bars[1] for name, bars in review.bars().items()} == after
+        slider.press("ArrowLeft")
+    expect(review.find("#words")).to_have_text("This is the image as it was given, with nothing changed.")
+    assert requests == []
+
+
+def test_other_methods_lie_beside_with_their_agreement(review: Review, client: httpx.Client) -> None:
+    review.find("[value=gradient]").check()
+    review.find("[value=gradcam]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    table = asked(client, targets="predicted", methods="gradient,gradcam")["explanations"][0]["agreement"]
+    figures = review.find("#beside figure")
+    expect(figures).to_have_count(2)
+    for place, name in enumerate(("Input gradient", "Grad-CAM")):
+        expect(figures.nth(place).locator("figcaption")).to_have_text(name)
+        expect(figures.nth(place)).to_contain_text(f"with the change {table['rank_correlation'][0][place + 1]:.2f}")
+
+
+def test_the_smallest_change_that_flips_it_finds_its_size_by_itself(review: Review, client: httpx.Client) -> None:
+    review.find("#method").select_option("counterfactual")
+    review.find("#rho").fill("0.05")
+    review.find("[name=sweep]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    one = asked(client, method="counterfactual")["explanations"][0]
+    expect(review.find("#words")).to_contain_text(f"RMS {rms(one['perturbation_rms'])}")
+    expect(review.find("#words")).to_contain_text(f"is read as {one['changed_class_to']}")
+    expect(review.button("Explain at other sizes")).to_be_hidden()
+
+
+def test_the_margin_is_said_in_the_servers_words(review: Review, client: httpx.Client) -> None:
+    review.find("[name=margin]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    expect(review.find("#margin")).to_have_text(asked(client, margin="true")["margin"]["says"])
+
+
 def test_an_image_is_explained_again_with_other_options(review: Review) -> None:
     review.drop({"one.png": IMAGE})
     review.wait_for_result()
@@ -149,9 +207,9 @@ def test_an_image_is_explained_again_with_other_options(review: Review) -> None:
 
 
 @pytest.mark.parametrize(
-    ("color_map", "kind"), [("coolwarm", "signed"), ("PuOr_r", "signed"), ("inferno", "magnitude")]
+    ("color_map", "kind", "overlay"),
+    [("coolwarm", "signed", "original"), ("PuOr_r", "signed", "none"), ("inferno", "magnitude", "original")],
 )
-@pytest.mark.parametrize("overlay", ["original", "none"])
 def test_the_map_is_the_one_that_the_server_draws(
     review: Review, client: httpx.Client, color_map: str, kind: str, overlay: str
 ) -> None:

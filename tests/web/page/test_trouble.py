@@ -90,22 +90,19 @@ def test_a_server_that_went_away_and_came_back(new_tab: Callable[[], Page], mode
     with serving(settings, port):
         expect(review.find("#notice")).to_contain_text("The server is back. 2 explanations were cut off.")
         review.button("Explain again").click()
-        expect(review.find("#cases .state").filter(has_text="%")).to_have_count(3)
+        expect(review.find("#cases [data-state=done]")).to_have_count(3)
         expect(review.find("#notice")).to_be_hidden()
 
 
-def test_a_page_reloaded_half_way(review: Review, served: Served) -> None:
-    """The server stops working for it, and the page says which images to choose again."""
-    review.find("#model").select_option("slow")
-    review.find("#method").select_option("paper")
-    review.drop({"one.png": IMAGE, "two.png": IMAGE})
-    wait_until(lambda: served.places_taken > 0)
-    review.tab.reload()
-    expect(review.find("#notice")).to_contain_text("keeps no images. Choose again: one.png, two.png.")
-    wait_until(lambda: served.places_taken == 0)
-    review.button("Close").click()
-    review.drop({"one.png": IMAGE})
-    review.wait_for_result()
+def test_more_than_the_server_does_for_one_request(new_tab: Callable[[], Page], models_dir: Path) -> None:
+    with serving(small_settings(models_dir, max_rows=3)) as served:
+        review = Review(new_tab(), str(served.client.base_url))
+        review.find("[name=sweep]").check()
+        review.drop({"one.png": IMAGE})
+        review.expect_problem("The server does not take what was asked", "at most 3 are made for one request")
+        review.find("[name=sweep]").uncheck()
+        review.button("Explain the image shown again").click()
+        review.wait_for_result()
 
 
 def test_a_network_that_gives_no_number(new_tab: Callable[[], Page], tmp_path: Path) -> None:
@@ -121,7 +118,7 @@ def test_two_browsers_at_once_each_get_their_own(new_tab: Callable[[], Page], se
     for number, review in enumerate(reviews):
         review.drop({f"{number}-{image}.png": picture(8 + number, 8 + image) for image in range(3)})
     for number, review in enumerate(reviews):
-        expect(review.find("#cases .state").filter(has_text="%")).to_have_count(3)
+        expect(review.find("#cases [data-state=done]")).to_have_count(3)
         assert list(review.cases()) == [f"{number}-{image}.png" for image in range(3)]
         review.find("details summary").last.click()
         expect(review.find("#facts")).to_contain_text(f"PNG, 8 \u00d7 {8 + number} pixels")

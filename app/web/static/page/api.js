@@ -54,11 +54,30 @@ export async function readiness() {
   }
 }
 
+/** An explanation that the server keeps, by its id. */
+export async function kept(id) {
+  return (await asked(`v1/explanations/${encodeURIComponent(id)}`, { headers: { Accept: "application/json" } })).json();
+}
+
+/** The image that it explained, as it was read. */
+export function keptImageAddress(id) {
+  return `v1/explanations/${encodeURIComponent(id)}/image.png`;
+}
+
+/** `kind` is html or pdf. */
+export function reportAddress(id, kind) {
+  return `v1/explanations/${encodeURIComponent(id)}/report.${kind}`;
+}
+
+export async function keptImage(id) {
+  return new File([await (await asked(keptImageAddress(id))).blob()], "image.png", { type: "image/png" });
+}
+
 /**
  * Explain an image; `hear(name, data)` is told each event on the way, the result is returned.
  *
- * The original and the changed picture are all that is asked for: maps are drawn here (draw.js), so that their colours and
- * opacity follow the hand. Closing the connection (`signal`) cancels the work on the server.
+ * Maps are drawn here (draw.js) from the original and the changed picture, so that their colours and opacity follow the hand;
+ * the server's own, and a sweep's curve, are asked for because its report shows them. Closing the connection (`signal`) cancels the work on the server.
  */
 export async function explain(image, options, hear, signal) {
   const form = new FormData();
@@ -66,7 +85,7 @@ export async function explain(image, options, hear, signal) {
   for (const [name, values] of Object.entries(options)) {
     for (const value of [values].flat()) form.append(name, value);
   }
-  form.append("include", "explained,original");
+  form.append("include", `heatmap,perturbation,explained,original${options.sweep ? ",sweep,curve" : ""}`);
   const headers = { Accept: "text/event-stream" };
   const answer = await asked("v1/explanations", { method: "POST", body: form, headers, signal });
   for await (const { name, data } of events(answer.body, signal)) {

@@ -1,10 +1,23 @@
 // One image with what was asked of it: its reading, progress or problem, and the explanation chosen.
 
+import { reportAddress } from "./api.js";
 import { secondsUntil, stateOf } from "./case_list.js";
-import { adviceOn, explanationIn, partOf, percent, pixels, readAs, titleOf } from "./words.js";
+import { COUNTERFACTUAL } from "./options.js";
+import {
+  METHODS,
+  adviceOn,
+  agreementIn,
+  clock,
+  explanationIn,
+  partOf,
+  percent,
+  pixels,
+  readingIn,
+  titleOf,
+} from "./words.js";
 
 export class CaseView {
-  /** `card(name)` tells of a model; `acts` has choose(place), contrast(class_id), cancel(ask), retry(ask), drop(ask). */
+  /** `card(name)` tells of a model; `acts` has choose(place), size(place), contrast(class_id), sweep(), cancel(ask), retry(ask), drop(ask). */
   constructor(article, panes, card, acts) {
     this.article = article;
     this.panes = panes;
@@ -13,24 +26,41 @@ export class CaseView {
     this.find = (selector) => article.querySelector(selector);
     this.find("#cancel").addEventListener("click", () => acts.cancel(this.case.open));
     this.find("#retry").addEventListener("click", () => acts.retry(this.case.open));
+    this.find("#sweep").addEventListener("click", () => acts.sweep());
+    this.find("#size").addEventListener("input", ({ target }) => acts.size(Number(target.value)));
     this.find("#drop-ask").addEventListener("click", () => acts.drop(this.case.open));
   }
 
   show(one) {
     this.case = one;
     const { main, open } = one;
-    const entry = one.explained[one.chosen] ?? one.explained[0];
+    const entry = atSize(one.explained[one.chosen] ?? one.explained[0], one.size);
     const prediction = main.result?.prediction ?? main.prediction;
     this.find("#name").textContent = one.name;
-    this.find("#reading").textContent = prediction ? `Read as ${readAs(prediction)}` : "";
+    this.find("#reading").textContent = prediction ? readingIn(prediction, main.result?.second_opinion) : "";
+    this.#kept(entry?.ask.result ?? main.result);
     this.#progress(open);
     this.#problem(open);
     this.find("#answer").hidden = main.state === "failed";
     this.#targets(one);
     this.#pictures(one, entry);
     this.#words(one, entry);
+    setText(this.find("#margin"), main.result?.margin?.says ?? "");
+    this.#sizes(one, entry?.explanation);
+    this.#beside(entry?.explanation);
     this.#bars(one, prediction, entry);
     this.#facts(main.result, entry?.explanation);
+  }
+
+  /** `result` is of the explanation looked at: each contrast has a report of its own. */
+  #kept(result) {
+    const until = result?.kept_until;
+    const lost = "The server does not keep it: the address of this page does not lead back to it.";
+    const found = until && `Kept until ${clock(until)}. Until then the address of this page leads back to it.`;
+    setText(this.find("#kept"), result ? found || lost : "");
+    this.find("#report").hidden = !found;
+    if (!found) return;
+    for (const kind of ["html", "pdf"]) this.find(`#report-${kind}`).href = reportAddress(result.id, kind);
   }
 
   #progress(ask) {
@@ -55,7 +85,7 @@ export class CaseView {
     setText(box.querySelector(".advice"), ask.state === "full" ? `Your image waits here.${again}` : advice);
     this.find("#retry").hidden = !retry;
     setText(this.find("#retry"), ask.state === "full" ? "Try now" : "Try again");
-    this.find("#drop-ask").hidden = !ask.options.against;
+    this.find("#drop-ask").hidden = !ask.options?.against;
     box.hidden = false;
   }
 
@@ -65,7 +95,7 @@ export class CaseView {
     one.explained.forEach(({ ask, target, explanation }, place) => {
       const button = group.children[place] ?? group.appendChild(this.#targetButton(place));
       button.setAttribute("aria-pressed", place === one.chosen);
-      const contrasted = { ...target, against: ask.options.against ? ask.prediction.class : null };
+      const contrasted = { ...target, against: ask.options?.against ? ask.prediction.class : null };
       setText(button.firstChild, titleOf(explanation ?? contrasted));
       const now = explanation?.probability_after ?? target.progress?.probability;
       setText(button.lastChild, now === undefined ? "…" : percent(now));
@@ -80,18 +110,50 @@ export class CaseView {
   }
 
   async #pictures(one, entry) {
-    if (!entry?.explanation) {
+    if (!entry?.explanation?.pictures.explained) {
       this.panes.forming(one.url, entry?.target.progress?.picture);
       return;
     }
-    const { result } = entry.ask;
+    const { result, original } = entry;
     const { explanation } = await this.card(result.model.name);
-    if (this.case === one) this.panes.show(result.original, entry.explanation, result.image, explanation.scale);
+    if (this.case === one) this.panes.show(original, entry.explanation, result.image, explanation.scale);
   }
 
   #words(one, entry) {
     const said = entry?.explanation ? explanationIn(entry.explanation, entry.ask.result.prediction) : "";
     setText(this.find("#words"), said);
+  }
+
+  #sizes(one, explanation) {
+    const sweep = explanation?.sweep ?? [];
+    this.find("#sizes").hidden = !sweep.length;
+    this.find("#sweep").hidden = Boolean(sweep.length) || !explanation || explanation.method === COUNTERFACTUAL;
+    if (!sweep.length) return;
+    const slider = this.find("#size");
+    slider.max = sweep.length - 1;
+    slider.value = one.size ?? nearest(sweep, explanation.rho);
+    const said = pixels(explanation.perturbation_rms);
+    slider.setAttribute("aria-valuetext", `RMS ${said}`);
+    setText(this.find("#size-said"), said);
+  }
+
+  #beside(explanation) {
+    const others = Object.keys(METHODS).filter((name) => explanation?.pictures[`${name}_heatmap`]);
+    this.find("#beside").hidden = !others.length;
+    if (!others.length || this.beside === explanation.agreement) return;
+    this.beside = explanation.agreement;
+    this.find("#beside div").replaceChildren(
+      ...others.map((name) => {
+        const { media_type, data } = explanation.pictures[`${name}_heatmap`];
+        const figure = document.createElement("figure");
+        const caption = Object.assign(document.createElement("figcaption"), { textContent: METHODS[name] });
+        const alt = `${METHODS[name]}: what speaks for ${explanation.target}, with its colour bar.`;
+        const image = Object.assign(new Image(), { src: `data:${media_type};base64,${data}`, alt });
+        const agreement = agreementIn(explanation.agreement, name);
+        figure.append(caption, image, Object.assign(document.createElement("p"), { className: "help", textContent: agreement }));
+        return figure;
+      }),
+    );
   }
 
   /** Classes in the order of the first reading, then whatever only the changed picture brings up. */
@@ -112,7 +174,7 @@ export class CaseView {
       bar(first, before.get(id)?.probability);
       bar(second, explanation ? after.get(id)?.probability : undefined);
       const button = contrast.firstChild;
-      button.hidden = id === prediction.class_id || !one.main.result;
+      button.hidden = id === prediction?.class_id || !one.main.result;
       button.setAttribute("aria-label", `Why not ${found.class}?`);
     });
   }
@@ -159,6 +221,21 @@ export class CaseView {
       ]),
     );
   }
+}
+
+/** An entry of `Case.explained` with what it came to at that size of its sweep, and the picture that it began from. */
+function atSize(entry, size) {
+  const { result } = entry?.ask ?? {};
+  const point = size === null ? undefined : entry?.explanation?.sweep[size];
+  if (!point) return entry && { ...entry, result, original: result?.original };
+  const { explanation } = entry;
+  const pictures = { ...explanation.pictures, ...point.pictures };
+  return { ...entry, result, explanation: { ...explanation, ...point, pictures }, original: explanation.sweep[0].pictures.explained };
+}
+
+function nearest(sweep, rho) {
+  const apart = sweep.map((point) => Math.abs(point.rho - rho));
+  return apart.indexOf(Math.min(...apart));
 }
 
 function bar(cell, probability) {

@@ -1,6 +1,7 @@
 // The images of this page and what was asked of each; knows no HTML. Whoever listens is told which case changed.
 
-import { explain, Lost } from "./api.js";
+import { explain, kept, keptImage, keptImageAddress, Lost } from "./api.js";
+import { COUNTERFACTUAL } from "./options.js";
 
 const AT_ONCE = 2;
 const FULL_SECONDS = 10; // until the next try, where the server did not say
@@ -10,9 +11,20 @@ const FULL_SECONDS = 10; // until the next try, where the server did not say
  * `targets` are known once the network was asked, each with its latest `progress`.
  */
 class Ask {
-  constructor(options) {
+  /** With the id of an explanation that the server keeps, it is had again, not asked anew; options may be null then. */
+  constructor(options, id = null) {
     this.options = options;
+    this.id = id;
     this.begin();
+  }
+
+  /** The result; `image` gives the image. */
+  async answer(image, hear) {
+    if (!this.id) return explain(await image(), this.options, hear, this.stop.signal);
+    const result = await kept(this.id);
+    this.options ??= optionsOf(result);
+    this.hear("targets", { prediction: result.prediction, targets: result.explanations });
+    return result;
   }
 
   begin() {
@@ -33,22 +45,59 @@ class Ask {
   }
 }
 
+/** What must have been asked to get this. */
+function optionsOf({ model, prediction, explanations }) {
+  const [{ direction, method, rho, sweep, against_id }] = explanations;
+  return {
+    model: model.name,
+    targets: explanations.map((one) => String(one.target_id)),
+    method,
+    ...(method === COUNTERFACTUAL ? {} : { direction, rho: String(rho) }),
+    top_k: prediction.top.length,
+    ...(sweep.length ? { sweep: sweep.length - 1 } : {}),
+    ...(against_id === null ? {} : { against: String(against_id) }),
+  };
+}
+
 let cases = 0;
 
-/** One image: `asks` has the explanation asked for, then each contrast; `chosen` is the place of the one looked at. */
+/**
+ * One image. `asks` has the explanation asked for, then each contrast; `chosen` is the place of the one looked at, `size`
+ * that of the size in its sweep, null for the size asked for. `image` gives the file, `url` is where to show it from.
+ */
 class Case {
-  constructor(file, options) {
-    this.key = ++cases;
-    this.file = file;
-    this.name = file.name || "pasted image";
-    this.url = URL.createObjectURL(file);
-    this.ask(options);
+  chosen = 0;
+  size = null;
+
+  constructor(name, url, image, asks) {
+    Object.assign(this, { key: ++cases, name, url, image, asks });
+  }
+
+  static of(file, options) {
+    return new Case(file.name || "pasted image", URL.createObjectURL(file), async () => file, [new Ask(options)]);
+  }
+
+  /** From explanations that the server keeps: the main one, then contrasts. */
+  static kept(ids, name, options) {
+    const [id] = ids;
+    const asks = ids.map((one) => new Ask(one === id ? options : null, one));
+    return new Case(name, keptImageAddress(id), () => keptImage(id), asks);
   }
 
   ask(options) {
-    this.asks?.forEach((one) => one.stop.abort());
-    this.asks = [new Ask(options)];
-    this.chosen = 0;
+    this.asks.forEach((one) => one.stop.abort());
+    Object.assign(this, { asks: [new Ask(options)], chosen: 0, size: null });
+  }
+
+  /** Ids under which the server keeps what was asked; empty where it does not keep the main one. */
+  get ids() {
+    const results = this.asks.map((ask) => ask.result).filter((result) => result?.kept_until);
+    return this.main.result?.kept_until ? results.map((result) => result.id) : [];
+  }
+
+  /** Choose what is looked at: the place among `explained`. */
+  choose(place) {
+    Object.assign(this, { chosen: place, size: null });
   }
 
   /** What is explained, ask by ask: each `{ask, target, explanation}`, the last null until it is done. */
@@ -74,10 +123,18 @@ export class Cases extends EventTarget {
   #held = false;
 
   add(files, options) {
-    const added = files.map((file) => new Case(file, options));
+    const added = files.map((file) => Case.of(file, options));
     this.all.push(...added);
     this.#work();
     return added;
+  }
+
+  /** Have again what the server keeps under these ids; `options` of the first, where they are known. */
+  restore(ids, name, options = null) {
+    const one = Case.kept(ids, name, options);
+    this.all.push(one);
+    this.#work();
+    return one;
   }
 
   /** Ask anew, with other options; what was asked before is dropped. */
@@ -88,8 +145,9 @@ export class Cases extends EventTarget {
 
   /** Ask besides: why is it not read as that class? */
   contrast(one, target) {
-    const { targets, direction, ...options } = one.main.options;
-    one.chosen = one.explained.length;
+    const { targets, direction, methods, margin, method, ...others } = one.main.options;
+    const options = method === COUNTERFACTUAL ? others : { ...others, method };
+    Object.assign(one, { chosen: one.explained.length, size: null });
     one.asks.push(new Ask({ ...options, targets: [target], against: "predicted" }));
     this.#work();
   }
@@ -123,7 +181,7 @@ export class Cases extends EventTarget {
   drop(one, ask) {
     ask.stop.abort();
     one.asks.splice(one.asks.indexOf(ask), 1);
-    one.chosen = 0;
+    Object.assign(one, { chosen: 0, size: null });
     this.#tell(one);
   }
 
@@ -160,7 +218,7 @@ export class Cases extends EventTarget {
       this.#tell(one);
     };
     try {
-      ask.result = await explain(one.file, ask.options, hear, stop.signal);
+      ask.result = await ask.answer(one.image, hear);
       ask.state = "done";
     } catch (error) {
       if (stop !== ask.stop) return; // it was begun anew meanwhile

@@ -3,6 +3,9 @@
 import { model, models } from "./api.js";
 
 const LISTED = 20; // classes in the bars, at the most
+const PARTS = ["page", "frame", "window"]; // of a file
+export const COUNTERFACTUAL = "counterfactual"; // finds size and direction by itself
+export const SWEPT = 8; // sizes of a slider
 
 export class Options {
   #cards = new Map(); // what is known of each model, by name
@@ -67,6 +70,7 @@ export class Options {
         return item;
       }),
     );
+    this.form.dispatchEvent(new Event("change"));
   }
 
   /** A class as the interface takes it for sure: its id, unless a class is named like that. */
@@ -76,17 +80,41 @@ export class Options {
 
   /** Options of a request, or null where the form says what is wrong. */
   get asked() {
-    const given = new FormData(this.form);
-    const targets = [...given.getAll("word"), ...[...this.#named].map((id) => this.wordFor(id))];
-    if (!this.form.reportValidity()) return null;
+    return this.form.reportValidity() ? this.given : null;
+  }
+
+  get given() {
+    const form = new FormData(this.form);
+    const targets = [...form.getAll("word"), ...[...this.#named].map((id) => this.wordFor(id))];
+    const methods = form.getAll("methods");
     return {
       model: this.model.value,
       targets: targets.length ? targets : ["predicted"],
-      direction: given.get("direction"),
-      method: this.form.querySelector("#method").value,
+      method: form.get("method"),
       top_k: LISTED,
-      ...(this.rho.value ? { rho: this.rho.value } : {}),
-      ...Object.fromEntries(["page", "frame", "window"].map((part) => [part, given.get(part)]).filter(([, value]) => value)),
+      ...(form.get("method") === COUNTERFACTUAL ? {} : { direction: form.get("direction") }),
+      ...(form.get("method") !== COUNTERFACTUAL && form.get("rho") ? { rho: form.get("rho") } : {}),
+      ...(form.get("method") !== COUNTERFACTUAL && form.has("sweep") ? { sweep: SWEPT } : {}),
+      ...(form.has("margin") ? { margin: "true" } : {}),
+      ...(methods.length ? { methods } : {}),
+      ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),
     };
+  }
+
+  /** Set the form to options of a request, those that are named. */
+  async show({ model: name, targets = [], methods = [], ...others }) {
+    if (name && [...this.model.options].some((option) => option.value === name)) this.model.value = name;
+    await this.#fill();
+    const chosen = new Set([...targets, ...methods]);
+    for (const box of this.form.querySelectorAll("[name=word], [name=methods]")) box.checked = chosen.has(box.value);
+    for (const word of targets) {
+      const id = this.classes.includes(word) ? this.classes.indexOf(word) : Number(word);
+      if (this.classes[id] !== undefined) this.#named.add(id);
+    }
+    for (const box of ["sweep", "margin"]) this.form.elements[box].checked = box in others;
+    for (const field of ["direction", "method", "rho", ...PARTS]) {
+      if (field in others) this.form.elements[field].value = others[field];
+    }
+    this.#showNamed();
   }
 }

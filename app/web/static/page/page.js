@@ -1,15 +1,15 @@
 // The review page: images in, explanations out. Wires the form, the list, the view and the server's state together.
 
+import * as address from "./address.js";
 import { colorMaps, example, Lost, Problem, readiness } from "./api.js";
 import { CaseList, stateOf } from "./case_list.js";
 import { CaseView } from "./case_view.js";
 import { Cases } from "./cases.js";
-import { Options } from "./options.js";
+import { Options, SWEPT } from "./options.js";
 import { Panes } from "./panes.js";
 
 const LOOK_AGAIN_MS = 2000;
-
-const NAMES = "names"; // of the images, kept for this tab alone, to say after a reload which are gone
+const LEFT = "left"; // images of this tab, kept for it alone, to have them again after a reload or to say which are gone
 
 const find = (selector) => document.querySelector(selector);
 const cases = new Cases();
@@ -36,6 +36,20 @@ function draw() {
   find("#shown").hidden = current === null;
   find("#again").disabled = current === null;
   if (current) view.show(current);
+  writeAddress();
+}
+
+/** What is asked, which explanations are looked at, and how. */
+function writeAddress() {
+  if (!view || !restored) return;
+  const { top_k, ...asked } = current?.main.result ? current.main.options : options.given;
+  address.write({
+    ...asked,
+    case: current?.ids ?? [],
+    shown: current?.chosen || "",
+    size: current?.size ?? "",
+    ...(current ? view.panes.state : {}),
+  });
 }
 
 /** One column, as on a phone. */
@@ -105,11 +119,26 @@ async function lost() {
   });
 }
 
-/** The page keeps no images: after a reload it says which to choose again. */
-function tellOfReload() {
-  const names = JSON.parse(sessionStorage.getItem(NAMES) ?? "[]");
-  sessionStorage.removeItem(NAMES);
-  if (names.length) notice(`The page was reloaded, and keeps no images. Choose again: ${names.join(", ")}.`, CLOSE);
+let restored = false;
+
+/** Show what the address names, and after a reload what this tab had; whatever only the page had is gone: say so. */
+async function restore() {
+  restored = false;
+  const { case: ids = [], shown = 0, size = null, ...others } = address.read();
+  const left = JSON.parse(sessionStorage.getItem(LEFT) ?? "[]");
+  sessionStorage.removeItem(LEFT);
+  if (others.model) await options.show(others);
+  for (const one of left.filter((one) => one.ids.length)) cases.restore(one.ids, one.name, one.options);
+  if (ids.length) {
+    const there = cases.all.find((one) => one.main.id === ids[0] || one.ids[0] === ids[0]);
+    current = there ?? cases.restore(ids, "shared image", others.model ? options.given : null);
+    Object.assign(current, { chosen: Number(shown), size: size === null ? null : Number(size) });
+    view.panes.state = others;
+  }
+  restored = true;
+  choose(current ?? cases.all[0] ?? null);
+  const gone = left.filter((one) => !one.ids.length).map((one) => one.name);
+  if (gone.length) notice(`The page was reloaded, and keeps no images. Choose again: ${gone.join(", ")}.`, CLOSE);
 }
 
 async function start() {
@@ -118,9 +147,14 @@ async function start() {
     const [maps] = await Promise.all([colorMaps(), options.load()]);
     view = new CaseView(find("#shown"), new Panes(find("#panes"), maps), (name) => options.card(name), {
       choose: (place) => {
-        current.chosen = place;
+        current.choose(place);
         draw();
       },
+      size: (place) => {
+        current.size = place;
+        draw();
+      },
+      sweep: () => cases.again(current, { ...current.main.options, sweep: SWEPT }),
       contrast: async (id) => {
         const { classes } = await options.card(current.main.options.model);
         cases.contrast(current, options.wordFor(id, classes));
@@ -134,22 +168,23 @@ async function start() {
     await untilReady();
     return start();
   }
-  tellOfReload();
+  await restore();
   document.body.dataset.ready = "";
   performance.mark("usable");
   if ((await readiness()) !== "ready") await untilReady();
 }
 
 addEventListener("pagehide", () => {
-  if (cases.all.length) sessionStorage.setItem(NAMES, JSON.stringify(cases.all.map((one) => one.name)));
+  const left = cases.all.map(({ name, ids, main }) => ({ name, ids, options: main.options }));
+  if (left.length) sessionStorage.setItem(LEFT, JSON.stringify(left));
 });
+addEventListener("hashchange", () => restore());
 
 cases.addEventListener("change", ({ detail: one }) => {
   draw();
   const { open, main } = one;
   if (one === current && !open) say(`${one.name}: ${stateOf(main)}.`);
 });
-
 cases.addEventListener("lost", lost);
 
 setInterval(() => cases.all.some((one) => one.open?.state === "full") && draw(), 1000); // the seconds that are left
@@ -160,6 +195,8 @@ find("#files").addEventListener("change", ({ target }) => {
 });
 find("#example").addEventListener("click", async () => take([await example()]));
 find("#again").addEventListener("click", () => options.asked && cases.again(current, options.asked));
+find("#ask").addEventListener("change", writeAddress);
+find("#panes").addEventListener("change", writeAddress);
 document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();

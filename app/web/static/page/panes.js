@@ -9,7 +9,7 @@ const PIXELATED_BELOW = 300; // pixels; a photograph is shown smooth
 export class Panes {
   #pixels = new WeakMap(); // of each picture that was decoded, by its JSON
   #drawing = 0;
-  #of = null; // the explanation that is shown, or about to be
+  #of = null; // the changed picture that is shown, or about to be
 
   constructor(root, maps) {
     this.root = root;
@@ -28,7 +28,33 @@ export class Panes {
     this.onto.addEventListener("change", () => this.#draw());
     this.strength.addEventListener("input", () => this.#follow());
     this.swipe.addEventListener("input", () => this.#follow());
+    this.zoom.addEventListener("change", () => root.dispatchEvent(new Event("change", { bubbles: true })));
     this.#follow();
+  }
+
+  /** How it is looked at, as far as it is not as at first. */
+  get state() {
+    const { zoom, x, y } = this.zoom;
+    return {
+      map: this.map.selectedIndex > 0 ? this.map.value : "",
+      onto: this.onto.selectedIndex > 0 ? this.onto.value : "",
+      strength: this.strength.value === "100" ? "" : this.strength.value,
+      swipe: this.swipe.value === "0" ? "" : this.swipe.value,
+      zoom: zoom > 1 ? [zoom, x, y].map((value) => value.toFixed(3)).join(" ") : "",
+    };
+  }
+
+  set state({ map, onto, strength = 100, swipe = 0, zoom = "1 0 0" }) {
+    const either = (select, value) => {
+      select.value = value ?? "";
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+    };
+    either(this.map, map);
+    either(this.onto, onto);
+    [this.strength.value, this.swipe.value] = [strength, swipe];
+    this.zoom.set(...zoom.split(" ").map((value) => Number(value) || 0));
+    this.#follow();
+    this.#draw();
   }
 
   get #style() {
@@ -49,8 +75,8 @@ export class Panes {
 
   /** `scale` is the pixel level at the end of the bar; `image` what the server says of the upload. */
   async show(original, explanation, image, scale) {
-    if (this.#of === explanation) return;
-    this.#of = explanation;
+    if (this.#of === explanation.pictures.explained) return;
+    this.#of = explanation.pictures.explained;
     const drawing = ++this.#drawing;
     const [before, after] = await Promise.all([this.#decoded(original), this.#decoded(explanation.pictures.explained)]);
     if (drawing !== this.#drawing) return; // another was chosen meanwhile
@@ -86,10 +112,10 @@ export class Panes {
     middle.textContent = kind === "signed" ? "0" : "";
     highest.textContent = kind === "signed" ? `+${scale}` : `${scale}`;
     this.root.querySelector("#color-title").textContent =
-      kind === "signed" ? "change of brightness, mean of colours" : "size of the change, RMS of colours";
+      kind === "signed" ? "change, mean of colours" : "change, RMS of colours";
     const { left, top, width, height } = image.seen;
     this.root.querySelector("#unseen").hidden = left + top === 0 && width === image.width && height === image.height;
-    this.root.querySelector("#gain").textContent = `times ${(0.5 / scale).toPrecision(2)}, around grey`;
+    this.root.querySelector("#gain").textContent = `around grey, times ${(0.5 / scale).toPrecision(2)}`;
     const frames = {
       original: "The image as it was given.",
       heatmap: `Where it changes towards ${one.target}, as a heatmap.`,

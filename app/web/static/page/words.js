@@ -6,6 +6,11 @@ export function percent(probability) {
   return `${(100 * probability).toFixed(probability < 0.1 || probability > 0.99 ? 1 : 0)}%`;
 }
 
+/** Within a sentence. */
+function inWords(probability) {
+  return percent(probability).replace(">", "over ").replace("<", "under ");
+}
+
 export function pixels(rms) {
   return rms.toPrecision(3).replace(/^0/, "");
 }
@@ -19,9 +24,10 @@ export function titleOf(one) {
 
 /** One explanation in a few sentences. */
 export function explanationIn(one, prediction) {
+  if (one.rho === 0) return "This is the image as it was given, with nothing changed.";
   const aim = one.direction === "encourage" ? "more" : "less";
   const contrast = one.against ? ` and not ${one.against}` : "";
-  const moved = `from ${percent(one.probability_before)} to ${percent(one.probability_after)}`;
+  const moved = `from ${inWords(one.probability_before)} to ${inWords(one.probability_after)}`;
   const read = one.changed_class_to
     ? `The changed picture is read as ${one.changed_class_to}, no longer as ${prediction.class}.`
     : `The changed picture is still read as ${prediction.class}.`;
@@ -40,8 +46,36 @@ export function partOf(image) {
   return page + frame + window;
 }
 
+export const METHODS = {
+  gradient: "Input gradient",
+  integrated_gradients: "Integrated gradients",
+  smoothgrad: "SmoothGrad",
+  gradcam: "Grad-CAM",
+  occlusion: "Occlusion",
+};
+
+/** How far another method's map goes with the change. */
+export function agreementIn(table, method) {
+  const [row, column] = ["adversarial", method].map((name) => table.methods.indexOf(name));
+  const rank = table.rank_correlation[row][column];
+  const said = rank === null ? "none to be had" : rank.toFixed(2);
+  return `Rank correlation with the change ${said}, SSIM ${table.ssim[row][column].toFixed(2)}`;
+}
+
+export function clock(time) {
+  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
 export function readAs(prediction) {
   return `${prediction.class}, ${percent(prediction.probability)}`;
+}
+
+/** What the network reads, and what its plain twin makes of it, where it has one. */
+export function readingIn(prediction, second) {
+  const read = `Read as ${readAs(prediction)}.`;
+  if (!second) return read;
+  if (second.agrees) return `${read} Its plain twin agrees.`;
+  return `${read} Its plain twin reads ${readAs(second.prediction)}: look twice.`;
 }
 
 /** What went wrong with one image and what to do: `retry` says whether the same may go well another time. */
@@ -67,11 +101,18 @@ export function adviceOn(error) {
   if (error.kind === "not-finite") {
     return { title: "The network gives no number for this image", advice: "Choose another model, or tell whoever runs this server.", retry: false };
   }
+  if (error.kind === "explanation-gone" || error.kind === "unknown-explanation") {
+    return { title: "The server keeps this explanation no more", advice: "Choose the image again, if you have it.", retry: false };
+  }
   if (error.kind === "cancelled") {
     return { title: "It was cancelled", advice: "Nothing is left of it. You can begin anew.", retry: true };
   }
   if (error.kind === "internal-error") {
     return { title: "Something broke on the server", advice: "Try once more. If it breaks again, tell whoever runs this server.", retry: true };
+  }
+  if (error.kind === "invalid-option") {
+    const advice = "Change what is asked for, then press “Explain the image shown again”.";
+    return { title: "The server does not take what was asked", advice, retry: false };
   }
   if (error.kind) {
     return { title: error.title, advice: "Change what is asked for, then try again.", retry: true };
