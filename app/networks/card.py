@@ -22,8 +22,8 @@ _NOTES = {
     "gain_per_rms": "Gain per RMS: probability moved over the RMS of the change, as all but one in twenty explanations"
     " of held-out images reach it.",
     "sanity": "Sanity: how much of each method's map is left where the network's last layers are random, down to none"
-    " of what was learned: the rank correlation of its pixels before and after, 0 for nothing. A network trained on"
-    " shuffled labels was not looked at.",
+    " of what was learned: the rank correlation of its pixels before and after, 0 for nothing, below 0 for a map"
+    " turned round. A network trained on shuffled labels was not looked at.",
 }
 """What a reader has to know of a table, by its name in the scores."""
 
