@@ -166,17 +166,15 @@ class Place:
         """The same place, to ask another model from: the steps that the place was taken for are to cover that."""
         return Place(model, self._reservation, self._most_rows, self._submit)
 
-    def look(self, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
+    def look(self, images: Tensor, token: WorkToken) -> Tensor:
         """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1]; both on the CPU.
-
-        By the place's own model, or the second one.
 
         Raises:
             Cancelled, DeadlineExceeded: the token is over.
             EngineFull: the engine is closed, or memory does not suffice even for one image.
             Exception: whatever the network raises for these images.
         """
-        job = LookJob(model or self.model, self._reservation, token, images)
+        job = LookJob(self.model, self._reservation, token, images)
         self._do(job)
         return job.result()
 

@@ -15,6 +15,18 @@ PICTURES = {
 }
 """Pictures that may stand beside a card, and what is said of each."""
 
+_NOTES = {
+    "own_images": "Own and other images: an image that lies further than the threshold from those that the model"
+    " learned from is called unlike the model's own (flagged). AUROC: how well images of another set are told from its"
+    " own by that distance, by each of its two parts, and by the energy of the logits in its place.",
+    "gain_per_rms": "Gain per RMS: probability moved over the RMS of the change, as all but one in twenty explanations"
+    " of held-out images reach it.",
+    "sanity": "Sanity: how much of each method's map is left where the network's last layers are random, down to none"
+    " of what was learned: the rank correlation of its pixels before and after, 0 for nothing, below 0 for a map"
+    " turned round. A network trained on shuffled labels was not looked at.",
+}
+"""What a reader has to know of a table, by its name in the scores."""
+
 _SHOWN_CLASSES = 20
 _UNKNOWN = {
     "source": "Nothing is written down about where it comes from.",
@@ -72,8 +84,9 @@ def _second_opinion(twin: str) -> str:
 
 
 def _measured(scores: Mapping[str, object]) -> str:
-    tables = in_markdown(score_tables(scores))
-    return f"Sizes are RMS of pixels in [0, 1] unless L2 is said; in brackets, 95% intervals.\n\n{tables}"
+    notes = [note for name, note in _NOTES.items() if name in scores]
+    sizes = "Sizes are RMS of pixels in [0, 1] unless L2 is said; in brackets, 95% intervals."
+    return "\n\n".join([sizes, *notes, in_markdown(score_tables(scores))])
 
 
 def _listed(values: Mapping[str, object]) -> str:

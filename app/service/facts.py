@@ -70,7 +70,8 @@ def in_distribution_of(checkpoint: Checkpoint, score: float | None) -> InDistrib
     if score is None or calibration is None or calibration.domain is None:
         return None
     threshold, percentile = calibration.domain.threshold, _percentile(calibration.domain.percentiles, score)
-    farther = f"farther from what {checkpoint.name} learned from than {percentile:.0f} in a hundred images of its kind"
+    those = "all" if percentile == 100 else f"{int(percentile)} in a hundred"
+    farther = f"farther from what {checkpoint.name} learned from than {those} held-out images of its kind"
     if score > threshold:
         sentence = f"The image lies {farther}: it may be none of the model's business, and no answer about it counts."
         return InDistribution(score, threshold, percentile, "outside", sentence)

@@ -12,7 +12,6 @@ from app.adversarial.loop import require_finite
 from app.adversarial.rows import Rows
 from app.engine.device import Place
 from app.engine.jobs import Ask, Observer
-from app.engine.model import DeviceModel
 from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
 from app.networks.domain import Domain
@@ -87,14 +86,14 @@ class Found:
     looks: int = 2
 
 
-def logits_of(place: Place, images: Tensor, token: WorkToken, model: DeviceModel | None = None) -> Tensor:
-    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1], by the place's model or another.
+def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
+    """Logits (batch, classes) of images (batch, channels, height, width) in [0, 1].
 
     Raises:
         NotFinite: a logit is NaN or infinite.
         Cancelled, DeadlineExceeded: the token is over.
     """
-    logits = place.look(images, token, model)
+    logits = place.look(images, token)
     if not logits.isfinite().all():
         raise NotFinite("The network gave a logit that is not finite; its weights or this image are at fault.")
     return logits

@@ -23,7 +23,7 @@ def ask_twin(
         return None
     checkpoint = twin.checkpoint
     try:
-        logits = logits_of(place, upload.fitted_for(checkpoint.description.input)[None], token, twin.model)
+        logits = logits_of(place.of(twin.model), upload.fitted_for(checkpoint.description.input)[None], token)
     except NotFinite as error:
         raise NotFinite(
             f"{error} It is the twin's, {checkpoint.name}; second_opinion=false does without it."

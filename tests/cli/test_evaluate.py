@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.errors import AexError
-from app.networks.checkpoint import save_checkpoint
+from app.networks.checkpoint import load_checkpoint, save_checkpoint
 from tests.networks.small import CONFIG, small_description, small_network
 
 QUICK = ("--images", "6", "--steps", "5", "--batch-size", "4", "--sizes", "0.01,0.05")
@@ -117,6 +117,7 @@ def test_the_command_in_a_card_names_no_folder_outside(
     ("words", "sentence"),
     [
         (("--only", "attack", "--trade-off", "t.png"), "--trade-off draws the worst case"),
+        (("--only", "", "--plot", "p.png"), "name something in --only"),
         (("--only", "attack,btrs"), "--only has 'btrs'; it may name attack, btr, worst_case"),
         (("--sizes", "0.1,large"), "--sizes is"),
         (("--sizes", "2"), "up to 1"),
@@ -140,3 +141,38 @@ def test_a_judge_of_other_classes_is_refused(data: Path, tmp_path: Path) -> None
     save_checkpoint(judge, small_network(CONFIG), type(other)(**{**vars(other), "classes": names}))
     with pytest.raises(AexError, match="the same 3 classes"):
         aex_evaluate(model(tmp_path / "ours", 0), "--data", data, *QUICK, "--judge", judge)
+
+
+def test_a_calibrated_model_knows_its_own_images_and_says_how_well(data: Path, tmp_path: Path) -> None:
+    ours, flat = model(tmp_path / "ours", 0), tmp_path / "flat"
+    (flat / "anywhere").mkdir(parents=True)
+    for level in range(3):
+        Image.new("RGB", (20, 20), (80 * level,) * 3).save(flat / "anywhere" / f"{level}.png")
+    words = ("--only", "", "--calibrate", "--others", flat, "--sanity", "--images", "2", "--record")
+    out = aex_evaluate(ours, "--data", data, *words)
+    assert "other images" in out
+    scores = json.loads((ours / "model.json").read_text())["scores"]
+    assert (scores["accuracy"], scores["own_images"]["train_images"]) == (0.5, 12)  # what was there stays
+    (other,) = scores["other_images"]
+    assert (other["other"], other["images"], other["auroc"]["value"], other["flagged"]["value"]) == (
+        "flat",
+        3,
+        1.0,
+        1.0,
+    )
+    assert {row["rank_correlation"] for row in scores["sanity"]} >= {"adversarial", "gradcam"}
+    loaded = load_checkpoint(ours, "cpu")
+    assert loaded.domain is not None
+    assert loaded.description.calibration is not None
+    assert loaded.description.calibration.gain is not None
+    assert loaded.description.calibration.gain.rho == 0.05
+    card = (ours / "CARD.md").read_text()
+    assert "called unlike the model's own" in card
+
+
+def test_others_without_images_are_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AexError, match="has no images that can be read"):
+        aex_evaluate(
+            model(tmp_path / "ours", 0), "--data", data, "--only", "", "--calibrate", "--others", tmp_path / "empty"
+        )

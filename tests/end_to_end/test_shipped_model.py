@@ -10,7 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from app.adversarial.explain import Direction, explain, paper_rows
+from app.images.decode import DecodeLimits
+from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint, load_checkpoint
+from app.service.uploads import read_upload
 from app.training.npz import load_npz
 from tests.end_to_end.conftest import ROOT
 
@@ -47,6 +50,19 @@ def test_a_picture_made_beside_fifteen_others_is_the_picture_made_alone(shipped:
         levels_apart = ((together[row] - alone[0]) * 255).abs().round()
         assert levels_apart.max() <= 1
         assert (levels_apart > 0).float().mean() <= 0.001
+
+
+def test_a_model_of_x_rays_knows_every_example_picture_for_none_of_its_business() -> None:
+    chest = load_checkpoint(ROOT / "models" / "chest_xray", "cpu")
+    assert chest.domain is not None
+    calibration = chest.description.calibration
+    assert calibration is not None
+    assert calibration.domain is not None
+    wanted, limits = chest.description.input, DecodeLimits(max_bytes=1 << 24, max_pixels=1 << 24, max_seconds=30)
+    files = sorted([*(ROOT / "examples").glob("*.png"), *(ROOT / "examples").glob("*.jpg")])
+    uploads = [read_upload(file.read_bytes(), limits, wanted, Selection()) for file in files]
+    scores = chest.domain.scores(torch.stack([upload.fitted for upload in uploads]))
+    assert [file.name for file, score in zip(files, scores, strict=True) if score <= calibration.domain.threshold] == []
 
 
 @pytest.mark.slow

@@ -191,6 +191,16 @@ def test_the_smallest_change_that_flips_it_finds_its_size_by_itself(review: Revi
     expect(review.button("Explain at other sizes")).to_be_hidden()
 
 
+def test_the_verdict_is_said_with_its_reasons_in_the_servers_words(review: Review, client: httpx.Client) -> None:
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    verdict = asked(client)["explanations"][0]["verdict"]
+    assert verdict["level"] != "high"  # these models are not calibrated
+    expect(review.find("#verdict summary")).to_contain_text(verdict["reasons"][0]["sentence"])
+    review.find("#verdict summary").click()
+    expect(review.find("#verdict li")).to_have_text([reason["sentence"] for reason in verdict["reasons"]])
+
+
 def test_the_margin_is_said_in_the_servers_words(review: Review, client: httpx.Client) -> None:
     review.find("[name=margin]").check()
     review.drop({"one.png": IMAGE})

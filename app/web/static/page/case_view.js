@@ -14,6 +14,7 @@ import {
   pixels,
   readingIn,
   titleOf,
+  verdictIn,
 } from "./words.js";
 
 export class CaseView {
@@ -46,6 +47,7 @@ export class CaseView {
     this.#pictures(one, entry);
     this.#words(one, entry);
     setText(this.find("#margin"), main.result?.margin?.says ?? "");
+    this.#verdict(entry?.explanation?.verdict);
     this.#sizes(one, entry?.explanation);
     this.#beside(entry?.explanation);
     this.#bars(one, prediction, entry);
@@ -122,6 +124,16 @@ export class CaseView {
   #words(one, entry) {
     const said = entry?.explanation ? explanationIn(entry.explanation, entry.ask.result.prediction) : "";
     setText(this.find("#words"), said);
+  }
+
+  /** None of another size than the one asked for. */
+  #verdict(verdict) {
+    const box = this.find("#verdict");
+    box.hidden = !verdict;
+    if (!verdict) return;
+    setText(box.querySelector("summary"), verdictIn(verdict));
+    const reasons = verdict.reasons.map(({ sentence }) => Object.assign(document.createElement("li"), { textContent: sentence }));
+    box.querySelector("ul").replaceChildren(...reasons);
   }
 
   #sizes(one, explanation) {

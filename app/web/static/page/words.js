@@ -38,6 +38,16 @@ export function explanationIn(one, prediction) {
   );
 }
 
+/** How far an explanation is to be relied on; the reasons stand under it. */
+export function verdictIn({ level, reasons }) {
+  const levels = {
+    high: "All that was measured speaks for this explanation.",
+    low: "Rely on this explanation with care.",
+    abstain: "Do not rely on this explanation.",
+  };
+  return level === "high" ? levels.high : `${levels[level]} ${reasons[0].sentence}`;
+}
+
 /** What of a file was taken, where there is more than one of it. */
 export function partOf(image) {
   const page = image.pages > 1 ? `Page ${image.page} of ${image.pages}. ` : "";
