@@ -18,7 +18,7 @@ from app.adversarial.attacks.objectives import likeliest_others
 from app.adversarial.batched import Batched
 from app.adversarial.boundary import Paths, Surface, step
 from app.adversarial.drives import cross_entropy, margin
-from app.adversarial.explain import FAST_STEPS, explain, fast_rows, probability_of
+from app.adversarial.explain import explain, fast_rows, probability_of
 from app.adversarial.loop import Network
 from app.adversarial.minimal import minimal_attack
 from app.adversarial.sizes import l2, l2_per_rms, per_row, rms
@@ -34,7 +34,6 @@ RESTART_RMS = 0.02  # of the random changes from which further searches set out
 
 FLIP_EVALUATIONS = RIVALS + STARTS * START_STEPS + sum(paths * steps for paths, steps in ROUNDS)
 CHANCE_EVALUATIONS = STARTS * START_STEPS + sum(min(1 + STARTS, paths) * steps for paths, steps in ROUNDS)
-CLASS_EVALUATIONS = FAST_STEPS + sum(min(2, paths) * steps for paths, steps in ROUNDS)
 """Gradient evaluations of each image at the most, without restarts."""
 
 FIRST_BEYOND, LAST_BEYOND = 0.02, 0.0005  # of a change's size, how far a step aims beyond the surface
