@@ -44,7 +44,7 @@ def authors_network(reference_dir: Path) -> Callable[[str], ImportedNetwork]:
     return cache(lambda name: import_network(reference_dir / f"{name}.safetensors", ImportOptions()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while playwright runs, no other test of its thread can have an event loop
 def browser() -> Iterator[Browser]:
     """For the pages that people use."""
     if not chromium_path():
