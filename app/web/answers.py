@@ -121,6 +121,8 @@ def _as_picture(result: ExplainResult) -> Response:
     if not first.pictures and result.sheet is not None:
         headers |= {"Content-Disposition": f'inline; filename="{SHEET_FILE}"', "AEX-Picture": SHEET}
         return Response(result.sheet.png, headers=headers, media_type=PNG)
+    if not first.pictures:  # of one that is kept, which was first asked for as JSON
+        raise UnknownPicture("This explanation has no picture; ask for one by include when you send the image.")
     name, drawn = next(iter(first.pictures.items()))
     headers |= {
         "Content-Disposition": f'inline; filename="{picture_name(first, name)}"',

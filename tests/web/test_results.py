@@ -54,6 +54,13 @@ def test_each_picture_has_an_address_by_its_targets_name_or_id(
             assert found.content == base64.b64decode(drawn["data"])
 
 
+def test_one_that_was_made_without_pictures_has_none_to_be_had(client: httpx.Client) -> None:
+    made = client.post(URL, files={"image": IMAGE}, data={"steps": "3", "include": "arrays"}).raise_for_status()
+    refused = client.get(f"{URL}/{made.json()['id']}", headers={"accept": "image/png"})
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/unknown-picture")
+    assert "ask for one by include" in refused.json()["detail"]
+
+
 def test_the_image_is_given_as_its_pixels(client: httpx.Client, where: str) -> None:
     found = client.get(f"{where}/image.png").raise_for_status()
     np.testing.assert_array_equal(Image.open(io.BytesIO(found.content)), Image.open(io.BytesIO(IMAGE)))

@@ -31,8 +31,7 @@ _PICTURE: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: FILES[PNG
     responses={
         200: {"description": "As it was answered first", "content": FILES},
         **_UNCHANGED,
-        **_FIND,
-        **problems("not-acceptable"),
+        **problems("unknown-explanation", "unknown-picture", "explanation-gone", "not-acceptable"),
     },
 )
 async def show(explanation_id: str, request: Request, parts: PartsHere) -> Response:
