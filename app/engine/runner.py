@@ -82,9 +82,8 @@ class Runner:
         step = self._scheduler.next_step(self.most_rows)
         if step is not None:
             self._make(step)
-        call = next(iter(self._calls), None)
-        if call is not None:
-            self._call(call)
+        if self._calls:
+            self._call(self._calls[0])
 
     def end_all(self, error: Callable[[], BaseException]) -> None:
         """Give up every job in hand."""

@@ -81,7 +81,7 @@ def _judge(
             role=role,
             against=None if against is None else classes[against],
             against_id=against,
-            direction=directions[row],
+            direction=direction,
             method=options.method,
             probability_before=float(before[target]),
             probability_after=float(after[row, target]),
