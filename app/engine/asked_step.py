@@ -34,8 +34,7 @@ class AskedStep:
 
     def logits(self, images: Tensor) -> Tensor:
         self.forward_passes += len(images)
-        parts = torch.split(images, self._place.rows_at_once)
-        return torch.cat([self._place.look(part, self._token) for part in parts])
+        return self._place.look(images, self._token)
 
     def logits_and_gradient(self, images: Tensor, aims: Aims) -> tuple[Tensor, Tensor]:
         self.gradient_evaluations += len(images)
