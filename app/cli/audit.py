@@ -30,14 +30,14 @@ from app.comparison.audit import AttackOptions, Goal
 from app.errors import DataError, OptionError
 from app.images.selection import Selection
 from app.networks.checkpoint import Checkpoint, load_checkpoint
-from app.service.audit_sheet import draw_audits
-from app.service.auditing import (
+from app.service.audits.attacks import (
     MethodAudit,
     as_picture,
     audit_model,
     check_methods,
     summary_of,
 )
+from app.service.audits.sheet import draw_audits
 from app.service.options import GOALS, METHOD_NAMES, PredictOptions
 from app.service.uploads import read_upload
 from app.training.load import load_data

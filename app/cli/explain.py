@@ -29,8 +29,8 @@ from app.cli.explaining import Made, explaining_here, explaining_there
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
+from app.service.explaining.sheet import SheetRow, draw_sheet
 from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
-from app.service.sheet import SheetRow, draw_sheet
 from app.web.file_names import RESULT
 from app.web.values import sizes
 

@@ -13,8 +13,8 @@ from app.client import ClientError
 from app.engine.token import WorkToken
 from app.images.decode import decode
 from app.reports.reporter import Reporter
+from app.service.explaining.sheet import SheetRow
 from app.service.options import ExplainOptions
-from app.service.sheet import SheetRow
 from app.web.file_names import RESULT, files_of
 from app.web.schemas import explanation_answer
 

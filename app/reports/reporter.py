@@ -6,7 +6,7 @@ from app.images.decode import DecodeLimits, decode
 from app.reports.content import Report, report_of
 from app.reports.html import write_html
 from app.reports.pdf import write_pdf
-from app.service.dicom import report_object
+from app.service.explaining.dicom import report_object
 from app.service.results import Record
 
 

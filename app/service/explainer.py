@@ -19,17 +19,22 @@ from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
 from app.images.render import draw_pixels
 from app.networks.checkpoint import Checkpoint
-from app.service.asked_audit import audit_image, audited
-from app.service.audit_pictures import draw_picture
-from app.service.auditing import as_picture
-from app.service.beside import explain_beside
+from app.service.audits.asked import audit_image, audited
+from app.service.audits.attacks import as_picture
+from app.service.audits.pictures import draw_picture
 from app.service.catalogue import Catalogue, Served
 from app.service.clock import Clock
-from app.service.counterfactual import find_counterfactuals
-from app.service.dicom import DicomObjects
+from app.service.explaining.beside import explain_beside
+from app.service.explaining.counterfactual import find_counterfactuals
+from app.service.explaining.dicom import DicomObjects
+from app.service.explaining.judging import judge_all
+from app.service.explaining.pictures import draw_original
+from app.service.explaining.sent import arrays_npz, as_asked, draw_all, draw_small
+from app.service.explaining.sheet import SheetRow, draw_sheet
+from app.service.explaining.sweep import with_sweeps
+from app.service.explaining.verdict import reasons_for, verdict_of
 from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
-from app.service.judging import judge_all
 from app.service.kept import KeptResults
 from app.service.margins import certificate_of, margin_beside, margin_of
 from app.service.options import (
@@ -42,7 +47,6 @@ from app.service.options import (
     PredictOptions,
 )
 from app.service.passes import choose, domain_score, explain_targets, logits_of
-from app.service.pictures import draw_original
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
 from app.service.results import (
     AuditResult,
@@ -54,12 +58,8 @@ from app.service.results import (
 )
 from app.service.running import Running
 from app.service.second_opinion import ask_twin
-from app.service.sent import arrays_npz, as_asked, draw_all, draw_small
-from app.service.sheet import SheetRow, draw_sheet
-from app.service.sweep import with_sweeps
 from app.service.targets import check_rival, check_targets
 from app.service.uploads import Upload, read_upload
-from app.service.verdict import reasons_for, verdict_of
 
 
 class Explainer:

@@ -12,6 +12,7 @@ from app.errors import ExplanationGone, UnknownExplanation
 from app.images.animation import AnimatedPicture
 from app.networks.description import ModelDescription
 from app.service import kept as room
+from app.service.explaining.verdict import verdict_of
 from app.service.kept import KeptResults, bytes_of
 from app.service.options import ExplainOptions
 from app.service.results import (
@@ -29,7 +30,6 @@ from app.service.results import (
     Region,
     TargetExplanation,
 )
-from app.service.verdict import verdict_of
 from tests.networks.small import small_description
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.service.sheet import CELL_PIXELS, GAP_PIXELS
+from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS
 from app.web import parts
 from app.web.multipart import read_parts
 from tests.engine.small import LateToken

@@ -17,7 +17,7 @@ from app.engine.steps.eager import eager
 from app.engine.token import WorkToken
 from app.errors import DeadlineExceeded, OptionError
 from app.networks.resnet import ResNet, ResNetConfig
-from app.service.beside import Beside, agreement_of, explain_beside
+from app.service.explaining.beside import Beside, agreement_of, explain_beside
 from app.service.options import ExplainOptions
 from app.service.passes import Found, choose, explain_targets
 from app.service.results import AgreementTable

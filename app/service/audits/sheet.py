@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from PIL import Image
 from torch import Tensor
 
-from app.service.audit_pictures import heatmap_of, pixels_of
-from app.service.auditing import MethodAudit
-from app.service.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
+from app.service.audits.attacks import MethodAudit
+from app.service.audits.pictures import heatmap_of, pixels_of
+from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
 
 
 def draw_audits(audits: Sequence[MethodAudit], classes: Sequence[str], images: Tensor, rows: int) -> bytes:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from app.engine.token import WorkToken
 from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
-from app.service.beside import Beside
+from app.service.explaining.beside import Beside
+from app.service.explaining.pictures import draw, draw_map
+from app.service.explaining.sheet import DRAWN_FROM
+from app.service.explaining.sweep import SWEEP_SIDE
 from app.service.options import CAPTURE, PICTURES, SHEET, ExplainOptions
 from app.service.passes import Found
-from app.service.pictures import draw, draw_map
 from app.service.results import DrawnPicture, TargetExplanation
-from app.service.sheet import DRAWN_FROM
-from app.service.sweep import SWEEP_SIDE
 from app.service.uploads import Upload
 
 

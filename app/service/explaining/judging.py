@@ -7,12 +7,12 @@ from torch import Tensor
 
 from app.adversarial.sizes import l2, rms
 from app.networks.checkpoint import Checkpoint
-from app.service.beside import Beside, agreement_of
+from app.service.explaining.beside import Beside, agreement_of
+from app.service.explaining.sent import Sent
 from app.service.facts import prediction_of
 from app.service.options import ADVERSARIAL, COUNTERFACTUAL, ExplainOptions
 from app.service.passes import Chosen, Found
 from app.service.results import MethodCost, TargetExplanation
-from app.service.sent import Sent
 from app.service.uploads import Upload
 
 

@@ -21,8 +21,8 @@ from app.images.decode import DecodeLimits
 from app.networks.checkpoint import load_checkpoint, save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
 from app.networks.resnet import ResNet, ResNetConfig
-from app.service.asked_audit import audit_image
-from app.service.auditing import audit_model
+from app.service.audits.asked import audit_image
+from app.service.audits.attacks import audit_model
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import AuditOptions

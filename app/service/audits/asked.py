@@ -15,9 +15,9 @@ from app.engine.jobs import Ask
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
-from app.service.audit_pictures import draw_audit
-from app.service.auditing import MethodAudit, climb_of
-from app.service.beside import asked_method
+from app.service.audits.attacks import MethodAudit, climb_of
+from app.service.audits.pictures import draw_audit
+from app.service.explaining.beside import asked_method
 from app.service.options import ADVERSARIAL, AuditOptions
 from app.service.results import ExplanationAudit
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.networks.calibration import Calibration, GainCalibration
+from app.service.explaining.verdict import gain_per_rms, reasons_for, verdict_of
 from app.service.results import (
     ClassProbability,
     InDistribution,
@@ -17,7 +18,6 @@ from app.service.results import (
     TargetExplanation,
     Verdict,
 )
-from app.service.verdict import gain_per_rms, reasons_for, verdict_of
 
 INSIDE = InDistribution(0.5, 1.0, 40, "inside", "It lies inside.")
 OUTSIDE = InDistribution(2.0, 1.0, 100, "outside", "It lies outside.")

@@ -18,10 +18,10 @@ from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
+from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS
+from app.service.explaining.sweep import draw_curve
 from app.service.options import ExplainOptions, Method
 from app.service.results import TargetExplanation
-from app.service.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS
-from app.service.sweep import draw_curve
 from tests.engine.listening import Heard
 from tests.service.test_explainer import LIMITS, SIDE, png, save_model
 

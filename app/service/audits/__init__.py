@@ -1,0 +1,1 @@
+"""Attacks on explanations: what the service audits, asked through the engine, and drawn."""

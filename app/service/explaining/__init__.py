@@ -1,0 +1,1 @@
+"""One explanation: how it is found, beside what, judged by what, and drawn how."""
