@@ -18,6 +18,7 @@ from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.service.kept import KeptResults
+from app.service.several import Several
 from app.settings import Settings
 from app.web.application import build_app
 from app.web.logs import configure_logs, log, log_fault, log_work
@@ -87,10 +88,12 @@ def _put_together(
     settings: Settings, catalogue: Catalogue, engine: Engine, kept: KeptResults, metrics: Metrics
 ) -> Parts:
     limits = settings.decode_limits()
+    explainer = Explainer(
+        catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
+    )
     return Parts(
-        explainer=Explainer(
-            catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
-        ),
+        explainer=explainer,
+        several=Several(explainer, limits, settings.several_limits()),
         reporter=Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi),
         catalogue=catalogue,
         workers=Workers(settings.places),

@@ -15,6 +15,7 @@ from app.web.problems import KINDS, Problem
 
 STATIC = Path(__file__).parent / "static"
 EXAMPLE_IMAGE = STATIC / "example.png"
+EXAMPLE_PAGES = STATIC / "example.pdf"
 ABOUT = """
 Classifies images with robust networks, and explains each answer by attacking it: how would the image have to change, by
 how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
@@ -30,14 +31,14 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
 
     Args:
         options: what the route takes.
-        examples: by summary, JSON members beside the example image.
+        examples: by summary, JSON members beside the example image; where they ask for pages, that is a PDF.
     """
     schemas = {option.name: dict(option.schema) for option in options}
-    image = base64.b64encode(EXAMPLE_IMAGE.read_bytes()).decode("ascii")
     as_json = {
         "schema": _object({"image": {"type": "string", "contentEncoding": "base64", "minLength": 1}, **schemas}),
         "examples": {
-            summary: {"summary": summary, "value": {"image": image, **members}} for summary, members in examples.items()
+            summary: {"summary": summary, "value": {"image": _example(members), **members}}
+            for summary, members in examples.items()
         },
     }
     # Without an example the API page would send words of its own for what has no default; empty is not given.
@@ -49,6 +50,12 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
         "requestBody": {"required": True, "content": content},
         "parameters": [_parameter(option) for option in options],
     }
+
+
+def _example(members: Mapping[str, object]) -> str:
+    """The file that an example is about, in base64."""
+    file = EXAMPLE_PAGES if "pages" in members else EXAMPLE_IMAGE
+    return base64.b64encode(file.read_bytes()).decode("ascii")
 
 
 def problems(*slugs: str) -> dict[int | str, Schema]:
@@ -72,6 +79,7 @@ IMAGE_PROBLEMS = problems(
     "decoding-too-costly",
     "decoding-too-large",
     "no-such-part",
+    "too-many-parts",
     "not-an-image",
     "unsupported-content-type",
     "invalid-option",
