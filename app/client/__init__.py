@@ -22,6 +22,7 @@ from app.client.answers import (
 )
 from app.client.asynchronous import AsyncClient
 from app.client.errors import ClientError, NoAnswer, Problem, UnusableImage
+from app.client.several import Part
 from app.client.synchronous import Client
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Explanation",
     "Margin",
     "NoAnswer",
+    "Part",
     "Picture",
     "Prediction",
     "Problem",
