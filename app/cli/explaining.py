@@ -38,19 +38,19 @@ class Made:
     sheet_row: Callable[[], SheetRow] | None
 
 
-Make = Callable[[Path, bytes], Made]
-"""Explains an image, by its path and bytes."""
+Make = Callable[[Path, bytes, ExplainOptions], Made]
+"""Explains an image, by its path and bytes, or the part of it that the options name."""
 
 
 @contextmanager
-def explaining_here(options: ExplainOptions, models: Path | None, device: str | None, *, images: int) -> Iterator[Make]:
+def explaining_here(model: str | None, models: Path | None, device: str | None, *, images: int) -> Iterator[Make]:
     """By a model of this process's own."""
     settings = read_settings(models, device)
     limits = settings.decode_limits()
     reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
-    with open_explainer(options.model, models, device, images=images) as explainer:
+    with open_explainer(model, models, device, images=images) as explainer:
 
-        def make(path: Path, data: bytes) -> Made:
+        def make(path: Path, data: bytes, options: ExplainOptions) -> Made:
             record = explainer.record(data, options, WorkToken())
             result = record.result
 
@@ -69,11 +69,11 @@ def explaining_here(options: ExplainOptions, models: Path | None, device: str | 
 
 
 @contextmanager
-def explaining_there(server: str, options: ExplainOptions, models: Path | None, device: str | None) -> Iterator[Make]:
+def explaining_there(server: str, models: Path | None, device: str | None) -> Iterator[Make]:
     """By a running server; raises as `asking` does."""
     with asking(server, models, device) as client:
 
-        def make(_: Path, data: bytes) -> Made:
+        def make(_: Path, data: bytes, options: ExplainOptions) -> Made:
             try:
                 files = client.files(data, **given(options))
             except ClientError as error:
