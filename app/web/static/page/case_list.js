@@ -24,6 +24,7 @@ export class CaseList {
       const [button] = this.#items.get(one).children;
       button.setAttribute("aria-current", one === current);
       button.querySelector(".name").textContent = one.title;
+      button.classList.toggle("numbered", one.title !== one.name);
       button.querySelector(".state").textContent = stateOf(one.main);
       this.#items.get(one).querySelector(".remove").setAttribute("aria-label", `Remove ${one.title}`);
       this.#picture(button.querySelector("img"), one.main.result);
