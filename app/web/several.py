@@ -65,17 +65,13 @@ class SeveralExplanations(BaseModel):
 
 def predictions_response(found: Sequence[OfPart[PredictResult]], request_id: str) -> Response:
     """The predictions as JSON."""
-    return Response(json_bytes(_listed(found, lambda one, _: prediction_answer(one), request_id)), media_type=JSON)
+    return Response(_listed(found, lambda one, _: prediction_answer(one), request_id), media_type=JSON)
 
 
 def explanations_response(found: Sequence[OfPart[Record]], media_type: str, request_id: str) -> Response:
     """The explanations as one of `SEVERAL_TYPES`; files are named by their page, such as page-3-heatmap-5-dog.png."""
-
-    def embedded(record: Record, _: str) -> Mapping[str, Any]:
-        return explanation_answer(record.result)
-
     if media_type == JSON:
-        response = Response(json_bytes(_listed(found, embedded, request_id)), media_type=JSON)
+        response = Response(_listed(found, _within, request_id), media_type=JSON)
     elif media_type == FORM:
         response = form_response(_files(found, request_id))
     else:
@@ -84,28 +80,37 @@ def explanations_response(found: Sequence[OfPart[Record]], media_type: str, requ
     return response
 
 
+def _within(record: Record, _: str) -> Mapping[str, Any]:
+    return explanation_answer(record.result)
+
+
+def _beside(record: Record, stem: str) -> Mapping[str, Any]:
+    named: Mapping[str, Any] = _renamed(explanation_answer(record.result, embed=False), stem)
+    return named
+
+
 def _listed(
     found: Sequence[OfPart[Result]], answer: Callable[[Result, str], Mapping[str, Any]], request_id: str
-) -> dict[str, Any]:
-    """`answer` is told the stem of the part's files, too."""
-    entries = []
-    for one in found:
-        if one.error is not None:
-            said: Mapping[str, Any] = {"problem": json.loads(bytes(response_for(one.error, request_id).body))}
-        elif one.result is not None:
-            said = answer(one.result, _stem(one))
-        entries.append({one.kind: one.number, **said})
-    return {f"{found[0].kind}s": entries}
+) -> bytes:
+    """The JSON of all, made entry by entry: as values, all their pictures would be in memory once more.
+
+    `answer` is told the stem of the part's files, too.
+    """
+    entries = b", ".join(json_bytes({one.kind: one.number, **_said(one, answer, request_id)}) for one in found)
+    return b'{"%ss": [%s]}' % (found[0].kind.encode(), entries)
+
+
+def _said(
+    one: OfPart[Result], answer: Callable[[Result, str], Mapping[str, Any]], request_id: str
+) -> Mapping[str, Any]:
+    if one.error is not None:
+        return {"problem": json.loads(bytes(response_for(one.error, request_id).body))}
+    return {} if one.result is None else answer(one.result, _stem(one))
 
 
 def _files(found: Sequence[OfPart[Record]], request_id: str) -> Iterator[NamedFile]:
     """The JSON, then what it names."""
-
-    def beside(record: Record, stem: str) -> Mapping[str, Any]:
-        named: Mapping[str, Any] = _renamed(explanation_answer(record.result, embed=False), stem)
-        return named
-
-    yield NamedFile(RESULT, JSON, json_bytes(_listed(found, beside, request_id)))
+    yield NamedFile(RESULT, JSON, _listed(found, _beside, request_id))
     for one in found:
         for file in () if one.result is None else files_of(one.result.result):
             yield NamedFile(f"{_stem(one)}-{file.name}", file.media_type, file.content)
