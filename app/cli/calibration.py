@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app.cli.common import console
+from app.cli.common import console, progress_bar
 from app.errors import OptionError
 from app.networks.calibration import Calibration
 from app.networks.description import ModelDescription
@@ -17,6 +17,7 @@ from app.training.evaluate import Subject, as_plain
 from app.training.measures.domain import calibrate_domain
 from app.training.measures.gain import calibrate_gain
 from app.training.measures.sanity import sanity
+from app.training.measures.stability import calibrate_stability
 from app.training.others import read_others
 from app.training.pictures import Shape
 
@@ -60,9 +61,17 @@ def calibrate(
     console.print("looking at images of its own")
     found = calibrate_domain(subject.network, data.train, data.test, read, seed)
     console.print("explaining")
-    gain = calibrate_gain(subject.climbed, _chosen(subject, data.test, images, seed), subject.rho)
-    calibration = Calibration(domain=found.calibration, gain=gain.calibration)
-    scores: dict[str, object] = {"own_images": as_plain(found.own), "gain_per_rms": gain.as_scores()}
+    chosen = _chosen(subject, data.test, images, seed)
+    gain = calibrate_gain(subject.climbed, chosen, subject.rho)
+    with progress_bar() as shown:
+        task = shown.add_task("explaining under noise", total=len(chosen), live="")
+        stability = calibrate_stability(subject.climbed, chosen, subject.rho, lambda done: shown.advance(task, done))
+    calibration = Calibration(found.calibration, gain.calibration, stability.calibration)
+    scores: dict[str, object] = {
+        "own_images": as_plain(found.own),
+        "gain_per_rms": gain.as_scores(),
+        "stability_under_noise": stability.as_scores(),
+    }
     if found.others:
         scores["other_images"] = as_plain(found.others)
     return Calibrated(calibration, found.domain, scores)

@@ -46,6 +46,11 @@ class DeletionOptions:
         require_within("random_orders", self.random_orders, 1, 100, "a number of random orders")
 
 
+BASELINE_ORDERS = 1 + DeletionOptions.random_orders
+PASSES_OF_AN_ORDER = 2 * (DeletionOptions.steps + 1)
+"""Forward passes of an image, by both curves of the usual options; the baselines' orders are edges and random ones."""
+
+
 @dataclass(frozen=True)
 class Areas:
     """Areas under the target's probability against the share of pixels, in [0, 1], float64.

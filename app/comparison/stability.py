@@ -76,7 +76,8 @@ def stability(
     gaussian = with_gaussian_noise(images, options.noise_rms, options.repeats, options.seed)
     shown = torch.cat([images[None], uniform, gaussian])
     maps = explain(shown.flatten(0, 1), target.repeat(len(shown)))
-    before, shaken, repeated = maps.view(*shown.shape[:2], *maps.shape[1:]).split([1, options.samples, options.repeats])
+    maps = maps.view(*shown.shape[:2], *maps.shape[1:])
+    before, shaken, repeated = torch.split(maps, [1, options.samples, options.repeats])
     return Stability(max_sensitivity(before[0], shaken), repeatability(before[0], repeated))
 
 

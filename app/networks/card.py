@@ -19,6 +19,8 @@ _NOTES = {
     "own_images": "Own and other images: an image that lies further than the threshold from those that the model"
     " learned from is called unlike the model's own (flagged). AUROC: how well images of another set are told from its"
     " own by that distance, by each of its two parts, and by the energy of the logits in its place.",
+    "stability_under_noise": "Stability: under noise that nobody sees, how far the map of all but one in twenty"
+    " explanations of held-out images changes at most, and how well it repeats at least.",
     "gain_per_rms": "Gain per RMS: probability moved over the RMS of the change, as all but one in twenty explanations"
     " of held-out images reach it.",
     "sanity": "Sanity: how much of each method's map is left where the network's last layers are random, down to none"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.images.animation import AnimatedPicture
 from app.service import results
+from app.service.options import QUALITY_NOISE
 from app.service.progress import Started
 from app.web.file_names import (
     ORIGINAL,
@@ -170,10 +171,66 @@ class DicomObject(BaseModel):
     file: str | None = Field(description="the name of its part or file; null where data has it")
 
 
+class MapQuality(BaseModel):
+    """How good one method's map of the target is; measured on the network's input, pixels in [0, 1]."""
+
+    probability_gain_per_rms: float = Field(
+        description="the target's probability, moved as asked for, over the RMS size of a change like the map"
+    )
+    deletion_area: float = Field(
+        description="0 to 1: area under the target's probability against the share of pixels taken to black, the map's"
+        " strongest first; the smaller the better, beside random and edges"
+    )
+    insertion_area: float = Field(
+        description="0 to 1: the same as pixels come into a blurred image; the larger the better"
+    )
+    max_sensitivity: float = Field(
+        description="largest change of the map, as a share of its own L2 size, under noise of up to"
+        f" {QUALITY_NOISE.radius:g} of a pixel's range ({QUALITY_NOISE.samples} samples); 0 is wholly stable"
+    )
+    repeat_rank_correlation_mean: float | None = Field(
+        description=f"-1 to 1: of the map with {QUALITY_NOISE.repeats} made of the image with normal noise of"
+        " 1/255, about what saving it anew changes; null where a map is the same everywhere"
+    )
+    repeat_rank_correlation_least: float | None = Field(description="the least of these")
+    repeat_ssim_mean: float = Field(description="structural similarity with the same maps, -1 to 1")
+    repeat_ssim_least: float = Field(description="the least of these")
+
+
+class BaselineAreas(BaseModel):
+    """What the areas come to in an order of pixels that knows nothing of the network."""
+
+    deletion_area: float = Field(description="0 to 1, as of a map")
+    insertion_area: float = Field(description="0 to 1, as of a map")
+
+
+class Quality(BaseModel):
+    """How good the maps of one target are."""
+
+    methods: dict[str, MapQuality] = Field(description="of each method, adversarial first")
+    random: BaselineAreas = Field(description="pixels in random order, the mean of three")
+    edges: BaselineAreas = Field(description="strongest edges of the image first")
+    cost: MethodCost = Field(description="about what measuring it took")
+
+
+class JudgeReading(BaseModel):
+    """What another network reads in the explained picture."""
+
+    model: Model
+    reads: str = Field(description="its most probable class for the explained picture")
+    reads_id: int
+    reads_target: bool = Field(description="whether that is the explained class")
+    probability_before: float = Field(description="of the explained class, by the judge, for the upload; 0 to 1")
+    probability_after: float = Field(description="the same for the explained picture")
+
+
 class Reason(BaseModel):
     """One thing that was measured, and how far the explanation is to be relied on by it alone."""
 
-    about: str = Field(description="search, image, twin or gain (of probability for the size of the change)")
+    about: str = Field(
+        description="search, image, twin, gain (of probability for the size of the change); with quality also stability"
+        " (under noise) and judge"
+    )
     level: Literal["high", "low", "abstain"]
     sentence: str = Field(description="what was found")
 
@@ -226,6 +283,13 @@ class Explanation(BaseModel):
     objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
+    quality: Quality | None = Field(
+        description="how good the maps are; null unless asked for, and with partial where the time was over first"
+    )
+    judge: JudgeReading | None = Field(
+        description="with quality: what another network, by default the model's plain twin, reads in the explained"
+        " picture; null where there is none"
+    )
     verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
 
 
@@ -537,13 +601,21 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+        quality=None if one.quality is None else Quality.model_validate(asdict(one.quality)),
+        judge=None if one.judge is None else _judge(one.judge),
         verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
     )
 
 
+def _judge(read: results.JudgeReading) -> JudgeReading:
+    said = {name: getattr(read, name) for name in JudgeReading.model_fields if name != "model"}
+    return JudgeReading(model=_model(read.model), **said)
+
+
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation", "verdict")
+    built = {"methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation"}
+    built |= {"quality", "judge", "verdict"}
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

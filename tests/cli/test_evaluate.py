@@ -166,6 +166,8 @@ def test_a_calibrated_model_knows_its_own_images_and_says_how_well(data: Path, t
     assert loaded.description.calibration is not None
     assert loaded.description.calibration.gain is not None
     assert loaded.description.calibration.gain.rho == 0.05
+    assert loaded.description.calibration.stability is not None
+    assert scores["stability_under_noise"]["images"] == 2
     card = (ours / "CARD.md").read_text()
     assert "called unlike the model's own" in card
 

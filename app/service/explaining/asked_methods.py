@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from app.adversarial.aims import Aims
 from app.adversarial.loop import require_finite
 from app.adversarial.rows import Rows
-from app.comparison.attribution import Attribution, ExplainedBy
+from app.comparison.attribution import Attribution, Cost, ExplainedBy
 from app.comparison.methods import LOOKS_INSIDE, METHODS, Method
 from app.engine.asked_network import AskedNetwork
 from app.engine.device import Place
@@ -45,6 +45,19 @@ def asked_method(place: Place, network: nn.Module, name: str, token: WorkToken) 
         asked = AskedNetwork(network, place, token)
         return lambda images, target: method(asked, images, target)
     return lambda images, target: _called(place, network, method, images, target, token)
+
+
+def contrasted(method: AskedMethod, against: int | None) -> AskedMethod:
+    """The map of the target less that of another class, None for none: all methods are linear in the logits."""
+    if against is None:
+        return method
+
+    def difference(images: Tensor, target: Tensor) -> Attribution:
+        made, less = method(images, target), method(images, torch.full_like(target, against))
+        cost = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
+        return Attribution(made.map - less.map, cost)
+
+    return difference
 
 
 def _called(

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from app.adversarial.sizes import per_row, rms
 from app.comparison.agreement import agreement
-from app.comparison.attribution import Attribution, Cost
+from app.comparison.attribution import Cost
 from app.engine.device import Place
 from app.engine.token import WorkToken
 from app.errors import DeadlineExceeded
-from app.service.explaining.asked_methods import AskedMethod, asked_method
+from app.service.explaining.asked_methods import asked_method, contrasted
 from app.service.options import ADVERSARIAL, ExplainOptions
 from app.service.passes import Chosen, Found
 from app.service.results import AgreementTable
@@ -56,11 +56,12 @@ def explain_beside(
     """
     images = image.expand(len(chosen.targets), *image.shape)
     sign = torch.tensor([1.0 if direction == "encourage" else -1.0 for direction in chosen.directions(options)])
+    target = torch.tensor(chosen.targets)
     wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
         try:
-            made = _of_targets(asked_method(place, network, name, token), images, chosen)
+            made = contrasted(asked_method(place, network, name, token), chosen.against)(images, target)
         except DeadlineExceeded:
             if options.partial:
                 break
@@ -70,17 +71,6 @@ def explain_beside(
         scale = torch.where(size > 0, sign * wanted / size, torch.zeros_like(size))
         maps[name] = (made.map * per_row(scale, made.map)).expand(images.shape)
     return Beside(maps, costs)
-
-
-def _of_targets(method: AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
-    """A contrast is the map of the target less that of the other class: all methods are linear in the logits."""
-    target = torch.tensor(chosen.targets)
-    made = method(images, target)
-    if chosen.against is None:
-        return made
-    less = method(images, torch.full_like(target, chosen.against))
-    cost = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
-    return Attribution(made.map - less.map, cost)
 
 
 def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:
