@@ -16,6 +16,7 @@ from app.training.data import DataSet, Images
 from app.training.evaluate import Subject, as_plain
 from app.training.measures.domain import calibrate_domain
 from app.training.measures.gain import calibrate_gain
+from app.training.measures.pixel_order import pixel_orders
 from app.training.measures.sanity import sanity
 from app.training.measures.stability import calibrate_stability
 from app.training.others import read_others
@@ -81,6 +82,15 @@ def check_sanity(subject: Subject, test: Images, images: int, seed: int) -> list
     """How explanations change as layers are made random, as rows of scores; the other arguments are as above."""
     console.print("making layers random")
     return sanity(subject.network, _chosen(subject, test, images, seed), rho=subject.rho, seed=seed).as_scores()
+
+
+def order_pixels(subject: Subject, test: Images, images: int, seed: int) -> list[dict[str, object]]:
+    """How each method's explanations order pixels, as rows of scores; the other arguments are as above."""
+    chosen = _chosen(subject, test, images, seed)
+    with progress_bar() as shown:
+        task = shown.add_task("deleting and inserting", total=len(chosen), live="")
+        found = pixel_orders(subject.network, chosen, rho=subject.rho, tell=lambda done: shown.advance(task, done))
+    return [one.as_score() for one in found]
 
 
 def _chosen(subject: Subject, test: Images, images: int, seed: int) -> Tensor:
