@@ -22,7 +22,8 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "the most probable classes": {},
     "every class": {"top_k": 0},
     "without asking the model's twin": {"second_opinion": False},
-    "every page of a PDF": {"pages": "all", "top_k": 1},
+    "every page of a PDF": {"image": "example.pdf", "pages": "all", "top_k": 1},
+    "two frames of a DICOM file": {"image": "example.dcm", "frames": [1, 2], "top_k": 1},
 }
 
 
