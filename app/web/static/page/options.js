@@ -36,7 +36,8 @@ export class Options {
   }
 
   async #fill() {
-    const { classes, explanation } = await this.card(this.model.value);
+    this.class.disabled = true; // until its classes are known: one of another model's could be added
+    const { classes, explanation } = await this.card(this.model.value).finally(() => (this.class.disabled = false));
     this.classes = classes;
     this.form.querySelector("#classes").replaceChildren(...classes.map((name) => new Option(name)));
     this.rho.placeholder = explanation.rho;
