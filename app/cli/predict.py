@@ -105,8 +105,11 @@ def _show(title: str, answer: Mapping[str, Any], options: PredictOptions) -> Non
 
 def _line(part: ImagePart, answer: Mapping[str, Any], options: PredictOptions) -> str:
     best = answer["prediction"]
-    used = part_used(answer["image"], options.region)
-    return f"{part.path}: {best['class']} {best['probability']:.3f}" + (f" ({used})" if used else "")
+    used, second = part_used(answer["image"], options.region), answer["second_opinion"]
+    said = f"{part.path}: {best['class']} {best['probability']:.3f}" + (f" ({used})" if used else "")
+    if second is None or second["agrees"]:
+        return said
+    return f"{said}; second opinion: {second['prediction']['class']} {second['prediction']['probability']:.3f}"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.images.apart.files import dicom_file, heic, pdf
 from tests.images.apart.test_series import SERIES, zipped
 from tests.images.files import encoded
 from tests.images.test_tiff_pages import chain, tiff_of
-from tests.web.serving import Served, picture
+from tests.web.serving import LONG, Served, asking, connection, head, picture, wait_until
 
 PREDICT, EXPLAIN = "/v1/predictions", "/v1/explanations"
 LETTER = pdf(b"1 0 0 rg 0 0 72 72 re f", b"0 0 1 rg 0 0 144 36 re f", b"")
@@ -164,4 +165,21 @@ def test_the_time_of_all_pages_together_is_bounded(client: httpx.Client, served:
     options = {"pages": "all", "model": "slow", "steps": "1000", "targets": "all", "timeout_ms": "500"}
     answer = client.post(EXPLAIN, files={"image": LETTER}, data=options)
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/deadline-exceeded")
+    assert served.places_taken == 0
+
+
+def test_a_full_server_says_when_to_come_again(client: httpx.Client, served: Served) -> None:
+    with asking(served):
+        answer = client.post(EXPLAIN, files={"image": LETTER}, data={**SMALL, "pages": "all"})
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/full")
+        assert int(answer.headers["retry-after"]) >= 1
+    wait_until(lambda: served.places_taken == 0)
+
+
+def test_a_client_that_goes_away_ends_the_work_on_every_page(served: Served) -> None:
+    asked = head(f"{LONG}&pages=all", f"Content-Length: {len(LETTER)}").replace(b"image/png", b"application/pdf")
+    with connection(served, asked, LETTER):
+        wait_until(lambda: served.places_taken > 0)
+    wait_until(lambda: served.places_taken == 0)
+    time.sleep(0.2)
     assert served.places_taken == 0
