@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.images.decode import ACCEPTED
 from app.web.media_types import DICOM, FORM, HTML, JSON, PDF, PNG, PROBLEM, ZIP
-from app.web.options import Option
+from app.web.options import DICOMWEB, Option
 from app.web.problems import KINDS, Problem
 
 STATIC = Path(__file__).parent / "static"
@@ -32,7 +32,7 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
         options: what the route takes.
         examples: by summary, JSON members beside the example image.
     """
-    schemas = {option.name: dict(option.schema) for option in options}
+    schemas = {option.name: dict(option.schema) for option in (DICOMWEB, *options)}
     image = base64.b64encode(EXAMPLE_IMAGE.read_bytes()).decode("ascii")
     as_json = {
         "schema": _object({"image": {"type": "string", "contentEncoding": "base64", "minLength": 1}, **schemas}),
@@ -72,6 +72,9 @@ IMAGE_PROBLEMS = problems(
     "decoding-too-costly",
     "decoding-too-large",
     "no-such-part",
+    "not-in-archive",
+    "archive-error",
+    "archive-timeout",
     "not-an-image",
     "unsupported-content-type",
     "invalid-option",
@@ -115,7 +118,8 @@ def _described(app: FastAPI) -> Schema:
 
 
 def _object(properties: Schema) -> Schema:
-    return {"type": "object", "required": ["image"], "properties": properties, "additionalProperties": False}
+    either: Schema = {"oneOf": [{"required": ["image"]}, {"required": [DICOMWEB.name]}]}
+    return {"type": "object", **either, "properties": properties, "additionalProperties": False}
 
 
 def _parameter(option: Option) -> Schema:
