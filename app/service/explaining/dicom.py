@@ -56,8 +56,8 @@ class DicomObjects:
         self._seconds = limits.max_seconds
         self._kinds: list[ObjectKind] = [kind for kind in OBJECTS if kind in options.include]
         self._facts = _facts(explanation_id, model, upload.decoded.selected.frame or 1, strip_phi=strip_phi)
-        written: list[WrittenKind] = [*self._kinds, *(["encapsulated_pdf"] if REPORT in options.include else [])]
-        for kind in written:
+        reports: list[WrittenKind] = ["encapsulated_pdf"] if REPORT in options.include else []
+        for kind in (*self._kinds, *reports):
             if upload.decoded.format != "DICOM":
                 raise NoSuchPart(f"{kind} is made of DICOM images, and the file is a {upload.decoded.format}.")
             check_writable(data, replace(self._facts, kind=kind), max_seconds=self._seconds)
