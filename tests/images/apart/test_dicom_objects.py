@@ -1,8 +1,6 @@
 """DICOM objects, read back by pydicom and highdicom and judged by dciodvfy."""
 
 import io
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from app.errors import DamagedImage, NoSuchPart
 from app.images.apart.object_facts import ObjectFacts
 from app.images.apart.process import check_writable, write_apart
 from tests.images.apart.files import dicom_file, grey_dicom, pdf
+from tests.images.apart.objects import errors_in
 from tests.images.apart.private import private_words
 
 CT, US, CINE = "CT_small.dcm", "examples_rgb_color.dcm", "examples_ybr_color.dcm"
@@ -51,17 +50,6 @@ def read(data: bytes) -> Dataset:
 
 def source(name: str) -> Dataset:
     return read(dicom_file(name))
-
-
-def errors_in(data: bytes, folder: Path) -> list[str]:
-    """What dciodvfy finds wrong with a file."""
-    if shutil.which("dciodvfy") is None:
-        pytest.skip("dciodvfy is not installed (Debian's dicom3tools): whether objects conform is not judged")
-    file = folder / "object.dcm"
-    file.write_bytes(data)
-    said = subprocess.run(["dciodvfy", file], capture_output=True, text=True, check=False).stderr
-    assert said, "it names the kind of object at least"
-    return [line for line in said.splitlines() if line.startswith("Error")]
 
 
 @pytest.mark.parametrize("name", [CT, US, CINE, "MR_small.dcm"])
