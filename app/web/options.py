@@ -73,7 +73,7 @@ DICOMWEB = Option(
         "type": "string",
         "pattern": "^[0-9.]{1,64}/[0-9.]{1,64}/[0-9.]{1,64}$",
         "description": "STUDY/SERIES/INSTANCE, by their UIDs, of an image in the installation's DICOMweb archive: it is"
-        " explained in place of one that is sent",
+        " explained in place of one that is sent, such as 1.2.840.99.1/1.2.840.99.1.2/1.2.840.99.1.2.3",
     },
 )
 """Where the image is, if it is not sent: no option of the service's."""
