@@ -40,6 +40,8 @@ class ExplainOptions(PredictOptions, total=False):
     partial: bool
     store: bool
     margin: bool
+    quality: bool
+    judge: str
 
 
 class MarginOptions(PredictOptions, total=False):

@@ -27,8 +27,10 @@ from app.service.clock import Clock
 from app.service.explaining.beside import explain_beside
 from app.service.explaining.counterfactual import find_counterfactuals
 from app.service.explaining.dicom import DicomObjects
+from app.service.explaining.judge import check_judge, read_by_judge
 from app.service.explaining.judging import judge_all
 from app.service.explaining.pictures import draw_original
+from app.service.explaining.quality import Subject, measure_quality, with_quality
 from app.service.explaining.sent import arrays_npz, as_asked, draw_all, draw_small
 from app.service.explaining.sheet import SheetRow, draw_sheet
 from app.service.explaining.sweep import with_sweeps
@@ -186,9 +188,10 @@ class Explainer:
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
         steps = options.expected_gradients(rows, len(sizes))
-        second_model = None if twin is None else twin.model
+        second = None if twin is None else twin.model
+        judge = self._judge(served, twin, options)
         with (
-            self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
+            self._engine.place(served.model, rows=rows, steps=steps, second=second, copies=options.copies) as place,
             ExitStack() as late,
         ):
             with clock.measure("decode"):
@@ -203,7 +206,7 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
+                opinion = ask_twin(place, twin, upload, prediction, options.top_k, token)
             follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
@@ -212,13 +215,13 @@ class Explainer:
                 else:
                     found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
                 follower.end(found)
-                network = checkpoint.network
-                beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+                beside = explain_beside(place, checkpoint.network, upload.fitted, chosen, found, options, token)
                 margin = margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
+                subject = Subject(checkpoint.network, upload.fitted, chosen, options, rho, found, beside)
+                quality = measure_quality(place, subject, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("explain", place):
-                score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
-            known = in_distribution_of(checkpoint, score)
+                known = in_distribution_of(checkpoint, domain_score(place, checkpoint.domain, upload.fitted, finishing))
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 sent = [draw_all(upload, found, beside, options, scale, finishing)]
@@ -226,19 +229,24 @@ class Explainer:
                 original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
             with clock.measure("explain", place):
                 after = logits_of(place, torch.cat([one.fitted for one in sent]), finishing)
-            all_found = [found, *at_others]
-            judged = judge_all(upload, chosen, all_found, beside, sent, after, options, sizes, checkpoint)
+                readings = read_by_judge(place, judge, upload.fitted, sent[0].fitted, targets, finishing)
+            judged = with_quality(
+                judge_all(upload, chosen, [found, *at_others], beside, sent, after, options, sizes, checkpoint),
+                quality,
+                readings,
+            )
             with clock.measure("render"):
                 small = [picture for one in sent for picture in one.small]
                 explanations = objects.added_to(
-                    with_sweeps(judged, prediction, upload.decoded, small, options, finishing),
+                    with_sweeps(
+                        with_quality(judged, quality, readings), prediction, upload.decoded, small, options, finishing
+                    ),
                     found.explanation.perturbation,
                     options.scale_or(scale),
                     finishing,
                 )
-                sheet = None
-                if SHEET in options.include:
-                    sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
+                row = SheetRow(upload.decoded.eight_bits(), prediction, explanations)
+                sheet = draw_sheet([row]) if SHEET in options.include else None
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -246,11 +254,11 @@ class Explainer:
             image=started.image,
             prediction=prediction,
             in_distribution=known,
-            second_opinion=second,
+            second_opinion=opinion,
             explanations=tuple(
                 replace(
                     as_asked(one, options),
-                    verdict=verdict_of(reasons_for(one, known, second, checkpoint.description.calibration)),
+                    verdict=verdict_of(reasons_for(one, known, opinion, checkpoint.description.calibration)),
                 )
                 for one in explanations
             ),
@@ -337,6 +345,19 @@ class Explainer:
 
     def _twin(self, options: PredictOptions) -> Served | None:
         return self._catalogue.twin(options.model) if options.second_opinion else None
+
+    def _judge(self, served: Served, twin: Served | None, options: ExplainOptions) -> Served | None:
+        """Who reads the explained pictures: whoever is named, or the twin, where it is shown what the model is."""
+        if not options.quality:
+            return None
+        if options.judge is None:
+            alike = twin is not None and twin.checkpoint.description.input == served.checkpoint.description.input
+            return twin if alike else None
+        if options.judge == served.checkpoint.name:
+            raise OptionError(f"judge is {options.judge}, the model itself; name another, or leave it out.")
+        judge = self._catalogue.served(options.judge)
+        check_judge(judge, served)
+        return judge
 
     def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
         """The further model that an audit is of, if any."""

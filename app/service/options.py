@@ -9,7 +9,9 @@ from app.adversarial.nearest import FLIP_EVALUATIONS
 from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
 from app.comparison.audit import GRADIENTS_A_STEP, AttackOptions, Goal
+from app.comparison.deletion import BASELINE_ORDERS, PASSES_OF_AN_ORDER
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
+from app.comparison.stability import StabilityOptions
 from app.errors import OptionError
 from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
@@ -45,6 +47,7 @@ DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS,
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
+QUALITY_NOISE = StabilityOptions()
 SWEPT_BEYOND = 2.0  # times rho, up to which a sweep of so many sizes goes
 
 
@@ -152,6 +155,8 @@ class ExplainOptions(PredictOptions):
             explained picture at each size; of DICOM, objects for its study, and `report`, which is for `store`.
         seed: of whatever is random; neither method is.
         margin: whether to say how much change the prediction withstands, too.
+        quality: whether to measure how good each map is, too, and to let another network read the explained picture.
+        judge: name of that network; None for the model's twin, if it gives a second opinion.
         partial: where the time is over, the answer is what was found by then, in place of an error.
         store: whether objects and report are to be stored in the archive that the image came from.
     """
@@ -171,6 +176,8 @@ class ExplainOptions(PredictOptions):
     include: tuple[str, ...] = PICTURES
     seed: int = 0
     margin: bool = False
+    quality: bool = False
+    judge: str | None = None
     partial: bool = False
     store: bool = False
 
@@ -184,6 +191,8 @@ class ExplainOptions(PredictOptions):
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
         if self.method == COUNTERFACTUAL:
             self._require_free_size()
+        if self.judge is not None and not self.quality:
+            raise OptionError("judge is given, but reads explained pictures for quality alone; give quality=true.")
         _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
@@ -213,6 +222,11 @@ class ExplainOptions(PredictOptions):
         for name, value in given:
             if value is not None:
                 raise OptionError(f"{name} is given, but method counterfactual finds it by itself; leave {name} out.")
+        if self.quality:
+            raise OptionError(
+                "quality is measured of explanations of one size, and method counterfactual has a size of its own;"
+                " leave quality out."
+            )
         if self.direction == "discourage":
             raise OptionError(
                 "direction is discourage, but method counterfactual leads away from the class that was predicted and"
@@ -245,8 +259,19 @@ class ExplainOptions(PredictOptions):
 
         What is found once, the maps of other methods at one size and the margin, is shared out among them.
         """
-        others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
-        return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
+        others = sum(EXPECTED_GRADIENTS[name] for name in self.other_methods)
+        once = others + (self._quality_gradients(others) if self.quality else 0)
+        return self.most_steps - (-once // sizes) + (EVALUATIONS // rows if self.margin else 0)
+
+    @property
+    def copies(self) -> int:
+        """Images that are explained at once beside the targets."""
+        return QUALITY_NOISE.maps if self.quality else 0
+
+    def _quality_gradients(self, others: int) -> int:
+        """Of one target, whose further methods take `others`; a forward pass counts as a third of one."""
+        orders = 1 + len(self.other_methods) + BASELINE_ORDERS
+        return QUALITY_NOISE.maps * (self.most_steps + others) + orders * PASSES_OF_AN_ORDER // 3
 
 
 @dataclass(frozen=True)
