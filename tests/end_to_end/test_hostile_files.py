@@ -13,6 +13,7 @@ import pytest
 
 from tests.end_to_end.conftest import free_port, server_process
 from tests.end_to_end.processes import measured
+from tests.end_to_end.traces import require_nothing_left
 from tests.images.apart.bombs import (
     bomb_of_memory,
     bomb_of_time,
@@ -84,12 +85,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server process that has read a file of each kind, so that its readers are there."""
     folder, port = tmp_path_factory.mktemp("hostile"), free_port()
     save_tiny(folder / "models" / "tiny", seed=1)
+    (folder / "tmp").mkdir()
     settings = {
         "AEX_MODELS_DIR": str(folder / "models"),
         "AEX_DEFAULT_MODEL": "tiny",
         "AEX_LOG_FORMAT": "json",
         "AEX_THREADS": "1",
         "AEX_STEP_BACKEND": "eager",
+        "TMPDIR": str(folder / "tmp"),
         "AEX_MAX_IMAGE_PIXELS": str(MAX_PIXELS),
         "AEX_MAX_DECODE_SECONDS": str(DECODE_SECONDS),
     }
@@ -101,6 +104,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             explain(client, data)
         yield Served(client, process.pid, folder / "log")
         assert process.poll() is None
+    require_nothing_left(folder, "", {word for name in (*SHOWN, *REFUSED) for word in private_words(name)})
 
 
 def explain(client: httpx.Client, data: bytes, **options: str) -> httpx.Response:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.archive.server import PASSWORD, TOKEN, USER, TestArchive, archive_serving
 from tests.end_to_end.conftest import started_server
+from tests.end_to_end.traces import require_nothing_left
 from tests.images.apart.files import dicom_file
 from tests.images.apart.private import private_words
 from tests.web.serving import save_tiny
@@ -52,16 +53,6 @@ def server(folder: Path, **settings: str) -> Iterator[httpx.Client]:
     }
     with started_server(folder / "log", **settings) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
-
-
-def require_nothing_left(folder: Path, metrics: str, secrets: set[str]) -> None:
-    """No secret is in a metric, in a file or in the name of one; and no temporary file is left."""
-    left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert folder / "log" in left
-    for secret in secrets:
-        assert secret not in metrics
-        assert not [path for path, content in left.items() if secret in str(path) or secret.encode() in content], secret
-    assert not list((folder / "tmp").iterdir())
 
 
 def said(answer: httpx.Response) -> str:

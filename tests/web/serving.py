@@ -53,10 +53,14 @@ class Served:
 
     @property
     def held_bytes(self) -> int:
+        return self.body_bound._held_bytes
+
+    @property
+    def body_bound(self) -> BodyBound:
         layer: Any = self.app.middleware_stack
         while not isinstance(layer, BodyBound):
             layer = layer.app
-        return layer._held_bytes
+        return layer
 
 
 def save_models(folder: Path) -> Path:

@@ -5,6 +5,7 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import httpx
 import pytest
 
 from app.archive.address import InstanceAddress
+from app.web.work import SPARE_THREADS
 from tests.archive.server import PASSWORD, USER, TestArchive, archive_serving, endless, trickling
 from tests.images.apart.files import dicom_file
 from tests.images.apart.private import private_words
-from tests.web.serving import Served, picture, serving, small_settings, wait_until
+from tests.web.serving import PLACES, Served, picture, serving, small_settings, wait_until
 from tests.web.streams import EVENTS, read_events
 
 EXPLAIN = "/v1/explanations"
@@ -192,6 +194,29 @@ def test_an_archive_that_is_not_as_it_should_be_is_a_problem(
     assert "1.2.77" not in answer.text
     assert "Roe" not in answer.text
     wait_until(lambda: fetching.held_bytes == 0)
+
+
+def test_what_is_fetched_counts_among_the_uploads_that_are_held(
+    fetching: Served, archive: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = archive.add(CT)
+    monkeypatch.setattr(fetching.body_bound, "max_held_bytes", len(CT) // 2)
+    answer = ask(fetching, address)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/full")
+    assert int(answer.headers["Retry-After"]) >= 1
+    wait_until(lambda: fetching.held_bytes == 0)
+
+
+def test_a_slow_archive_holds_up_nobody_else(fetching: Served, archive: TestArchive) -> None:
+    archive.behaviour = trickling
+    many = 3 * (PLACES + SPARE_THREADS)
+    with ThreadPoolExecutor(many) as threads:
+        slow = [threads.submit(ask, fetching, "1.2.77.5/1.2.77.5.1/1.2.77.5.1.1") for _ in range(many)]
+        wait_until(lambda: len(archive.heard) == many)
+        began = time.monotonic()
+        fetching.client.post("/v1/predictions", files={"image": picture()}).raise_for_status()
+        assert time.monotonic() - began < SECONDS / 2
+        assert {one.result().status_code for one in slow} == {504}
 
 
 def test_the_requests_own_time_bounds_the_fetching(fetching: Served, archive: TestArchive) -> None:
