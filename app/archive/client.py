@@ -1,6 +1,7 @@
 """Asking the archive: one image by its address, or objects into a study."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,8 @@ from app.images.signature import is_dicom
 ACCEPT = f'{RELATED}; type="{DICOM}"; transfer-syntax=*, {DICOM}; transfer-syntax=*'
 AROUND_BYTES = 65_536  # boundaries and heads of parts
 MAX_STORED_BYTES = 1_048_576  # of what an archive says of what it was sent
+HEAD_BYTES = 65_536  # of a DICOM file, among which its own UID is
+_INSTANCE = re.compile(rb"\x02\x00\x03\x00UI..([0-9.]{1,64})", re.DOTALL)
 STORE_ANSWERS = (200, 202, 409)
 
 Heard = Callable[[int], None]
@@ -63,6 +66,10 @@ class Archive:
             raise _too_large(self._max_bytes)
         if not is_dicom(file):
             raise ArchiveError("What the DICOMweb archive sent is no DICOM file.")
+        if (
+            _instance_of(file) != address.instance
+        ):  # an explanation of another patient's image would look like any other
+            raise ArchiveError("What the DICOMweb archive sent is another image than the one that was asked for.")
         return file
 
     async def store(self, address: InstanceAddress, objects: Mapping[str, bytes]) -> list[Outcome]:
@@ -120,6 +127,12 @@ async def _read(response: httpx.Response, max_bytes: int, heard: Heard) -> bytes
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
     return bytes(body)
+
+
+def _instance_of(file: bytes) -> str | None:
+    """The Media Storage SOP Instance UID, which stands in the head of every DICOM file (PS3.10, 7.1)."""
+    found = _INSTANCE.search(file, 0, HEAD_BYTES)
+    return None if found is None else found[1].decode("ascii")
 
 
 def _too_large(max_bytes: int) -> UploadTooLarge:

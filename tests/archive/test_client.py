@@ -40,7 +40,7 @@ def test_an_image_is_fetched_as_it_is(archive: TestArchive) -> None:
 
 def test_one_file_as_it_is_will_do_too(archive: TestArchive) -> None:
     archive.behaviour = lambda handler: handler.send(200, "application/dicom", CT)
-    assert fetched(asking(archive), NOWHERE) == CT
+    assert fetched(asking(archive), archive.add(CT)) == CT
 
 
 def test_what_is_stored_is_there_for_others(archive: TestArchive) -> None:
@@ -90,6 +90,8 @@ def cut_off(handler: Handler) -> None:
         (sends(200, *related()), ArchiveError, "answered with 0 files"),
         (sends(200, *related(CT, MR)), ArchiveError, "answered with 2 files"),
         (sends(200, *related(b"Doe^John")), ArchiveError, "is no DICOM file"),
+        (sends(200, *related(bytes(128) + b"DICM")), ArchiveError, "is another image"),
+        (sends(200, *related(CT)), ArchiveError, "is another image"),
         (sends(200, related()[0], b"Doe^John"), ArchiveError, "is not the multipart body"),
         (sends(200, related()[0], gzip.compress(CT), Content_Encoding="gzip"), ArchiveError, "packs its answers"),
         (cut_off, ArchiveError, "is cut off"),

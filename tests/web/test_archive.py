@@ -180,7 +180,7 @@ def test_a_form_that_sends_an_image_and_names_another_is_refused(fetching: Serve
         (None, 404, "not-in-archive"),
         (lambda handler: handler.send(401), 502, "archive-error"),
         (lambda handler: handler.send(200, "text/html", b"<p>Roe^Jane"), 502, "archive-error"),
-        (lambda handler: handler.send(200, "application/dicom", CT[:30_000]), 400, "damaged-image"),
+        (lambda handler: handler.send(200, "application/dicom", CT), 502, "archive-error"),
         (trickling, 504, "archive-timeout"),
         (endless, 413, "image-too-large"),
     ],
@@ -194,6 +194,13 @@ def test_an_archive_that_is_not_as_it_should_be_is_a_problem(
     assert "1.2.77" not in answer.text
     assert "Roe" not in answer.text
     wait_until(lambda: fetching.held_bytes == 0)
+
+
+def test_a_file_that_the_archive_has_in_part_is_refused_as_an_upload_is(fetching: Served, archive: TestArchive) -> None:
+    address = archive.add(CT)
+    archive.files[address.path] = CT[:30_000]
+    answer = ask(fetching, address)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/damaged-image")
 
 
 def test_what_is_fetched_counts_among_the_uploads_that_are_held(
