@@ -17,7 +17,6 @@ ACCEPT = f'{RELATED}; type="{DICOM}"; transfer-syntax=*, {DICOM}; transfer-synta
 AROUND_BYTES = 65_536  # boundaries and heads of parts
 MAX_STORED_BYTES = 1_048_576  # of what an archive says of what it was sent
 HEAD_BYTES = 65_536  # of a DICOM file, among which its own UID is
-_INSTANCE = re.compile(rb"\x02\x00\x03\x00UI..([0-9.]{1,64})", re.DOTALL)
 STORE_ANSWERS = (200, 202, 409)
 
 Heard = Callable[[int], None]
@@ -66,9 +65,8 @@ class Archive:
             raise _too_large(self._max_bytes)
         if not is_dicom(file):
             raise ArchiveError("What the DICOMweb archive sent is no DICOM file.")
-        if (
-            _instance_of(file) != address.instance
-        ):  # an explanation of another patient's image would look like any other
+        # An explanation of another patient's image would look like any other.
+        if not _is_of(address.instance, file):
             raise ArchiveError("What the DICOMweb archive sent is another image than the one that was asked for.")
         return file
 
@@ -129,10 +127,9 @@ async def _read(response: httpx.Response, max_bytes: int, heard: Heard) -> bytes
     return bytes(body)
 
 
-def _instance_of(file: bytes) -> str | None:
-    """The Media Storage SOP Instance UID, which stands in the head of every DICOM file (PS3.10, 7.1)."""
-    found = _INSTANCE.search(file, 0, HEAD_BYTES)
-    return None if found is None else found[1].decode("ascii")
+def _is_of(uid: str, file: bytes) -> bool:
+    """Whether a DICOM file has this UID in its head: as its own there, or in its data set, which not all keep alike."""
+    return re.search(re.escape(uid).encode("ascii") + rb"(?![0-9.])", file[:HEAD_BYTES]) is not None
 
 
 def _too_large(max_bytes: int) -> UploadTooLarge:

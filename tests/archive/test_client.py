@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from dicomweb_client.web import DICOMwebClient
@@ -41,6 +42,19 @@ def test_an_image_is_fetched_as_it_is(archive: TestArchive) -> None:
 def test_one_file_as_it_is_will_do_too(archive: TestArchive) -> None:
     archive.behaviour = lambda handler: handler.send(200, "application/dicom", CT)
     assert fetched(asking(archive), archive.add(CT)) == CT
+
+
+def test_a_file_whose_head_and_data_set_disagree_is_that_of_either(archive: TestArchive) -> None:
+    address = archive.add(dicom_file("rtdose.dcm"))
+    assert fetched(asking(archive), address) == dicom_file("rtdose.dcm")
+
+
+def test_a_longer_uid_is_another(archive: TestArchive) -> None:
+    address = archive.add(CT)
+    shorter = replace(address, instance=address.instance[:-1])
+    archive.files[shorter.path] = CT
+    with pytest.raises(ArchiveError, match="is another image"):
+        fetched(asking(archive), shorter)
 
 
 def test_what_is_stored_is_there_for_others(archive: TestArchive) -> None:
