@@ -1,5 +1,8 @@
 """Deletion and insertion of pixels on networks whose probabilities are known, and against a plain loop."""
 
+import copy
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -139,3 +142,34 @@ def test_importance_keeps_the_sign_or_takes_the_strength() -> None:
 def test_a_curve_without_points_is_refused() -> None:
     with pytest.raises(OptionError, match="steps is 0; it must be a number of points of a curve"):
         DeletionOptions(steps=0)
+
+
+def test_both_areas_equal_those_of_quantus_curves() -> None:
+    """Of a grey image: quantus orders the values of each colour apart. Its curves lack the first point."""
+    quantus = pytest.importorskip("quantus", reason="quantus is not installed: pip install quantus")
+    network, importance = random_convnet(5, channels=1), random_images(7, 2, channels=1)[:, 0]
+    images, target = random_images(6, 2, channels=1), torch.tensor([3, 1])
+    steps = images[0].numel() // 2
+    found = deletion_insertion(network, images, target, importance[None], DeletionOptions(steps))
+
+    def areas(begin: Tensor, end: Tensor) -> list[float]:
+        def put(arr: Any, indices: Any, **_: object) -> Any:
+            changed = arr.copy()
+            rows = np.arange(len(arr))[:, None]
+            changed[rows, indices] = end.flatten(1).numpy()[rows, indices]
+            return changed
+
+        metric = quantus.PixelFlipping(features_in_step=2, perturb_func=put, normalise=False, disable_warnings=True)
+        curves = metric(
+            model=copy.deepcopy(network).float().eval(), x_batch=begin.numpy(), y_batch=target.numpy(),
+            a_batch=importance[:, None].numpy(), device="cpu", softmax=True,
+        )  # fmt: skip
+        first = network(begin).softmax(1).gather(1, target[:, None])
+        whole = torch.cat([first, torch.tensor(curves, dtype=torch.float64)], 1)
+        return torch.trapezoid(whole, dx=1 / steps).tolist()
+
+    with torch.no_grad():
+        assert areas(images, torch.zeros_like(images)) == pytest.approx(
+            found.deletion.explanations[0].tolist(), abs=1e-4
+        )
+        assert areas(blurred(images), images) == pytest.approx(found.insertion.explanations[0].tolist(), abs=1e-4)
