@@ -18,8 +18,8 @@ EXAMPLE_IMAGE = STATIC / "example.png"
 ABOUT = """
 Classifies images with robust networks, and explains each answer by attacking it: how would the image have to change, by
 how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
-image in base64, or the image itself with options in the query. Where there is a DICOMweb archive, a form or JSON may name
-an image of it instead (`dicomweb`). [An image to try](docs/example.png).
+image in base64, or the image itself with options in the query. Where there is a DICOMweb archive, a form or JSON may
+name an image of it instead (`dicomweb`). [An image to try](docs/example.png).
 """
 PART_EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "a frame of a DICOM file, a part of it, in a window of one's own": {

@@ -107,3 +107,10 @@ def test_without_an_address_of_an_archive_it_says_so(aex: Aex, monkeypatch: pyte
     status, _, err = aex("explain", "--dicomweb", "1.2/1.2/1.2", "--out", tmp_path)
     assert status != 0
     assert "--dicomweb needs AEX_DICOMWEB_URL" in " ".join(err.split())
+
+
+def test_objects_without_their_study_are_not_stored(aex: Aex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AEX_STRIP_PHI", "true")
+    status, _, err = aex("explain", "--dicomweb", "1.2/1.2/1.2", "--store", *WORDS, "--out", tmp_path)
+    assert status != 0
+    assert "--store is not offered" in " ".join(err.split())
