@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from app.cli.archive import ARCHIVED, ArchivedImage, ImagesIfAny, StoreThere, read_source, require_stored
 from app.cli.common import (
     DeviceName,
     FrameNumber,
-    ImagePaths,
     LevelWindow,
     ModelName,
     ModelsFolder,
@@ -26,7 +26,7 @@ from app.cli.common import (
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
-from app.cli.parts import FrameNumbers, PageNumbers, PartByPart, print_part_used, read_parts
+from app.cli.parts import FrameNumbers, ImagePart, PageNumbers, PartByPart, print_part_used, read_parts
 from app.cli.quality import print_quality
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
@@ -40,8 +40,8 @@ MAX_SHEET_ROWS = 20  # targets of a row may be many, too
 
 
 def explain(
-    images: ImagePaths,
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and explanation.json.")],
+    images: ImagesIfAny = None,
     model: ModelName = None,
     target: Annotated[
         list[str] | None,
@@ -82,8 +82,13 @@ def explain(
     second_opinion: SecondOpinion = True,
     dicom: Annotated[
         list[str] | None,
-        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+        typer.Option(
+            "--dicom",
+            help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; or, to --store, report; repeatable.",
+        ),
     ] = None,
+    dicomweb: ArchivedImage = None,
+    store: StoreThere = False,
     page: PageNumber = None,
     pages: PageNumbers = None,
     frame: FrameNumber = None,
@@ -108,6 +113,8 @@ def explain(
 
     With a report to file: aex explain scan.jpg --out out --report scan.pdf
 
+    Of an archive, and back into it: aex explain --dicomweb STUDY/SERIES/INSTANCE --dicom report --store --out out
+
     Beside other methods, and how good each map is: aex explain scan.jpg --methods gradcam,occlusion --quality --out out
 
     One page, one slice through a window of its own, a part of a picture:
@@ -122,6 +129,9 @@ def explain(
     """
     reports = check_reports(report or [])
     several = read_parts(pages, frames, page, frame)
+    address = read_source(images, dicomweb, store=store)
+    if several is not None and address is not None:
+        raise OptionError("--pages and --frames are of files; of an image of the archive, name one --frame.")
     options = ExplainOptions(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
@@ -150,18 +160,20 @@ def explain(
         frame=frame,
         window=read_window(window),
         region=read_region(region),
+        store=store,
     )
+    images = images or [ARCHIVED]
     folders = _folders(images, out)
     rows: list[SheetRow] = []
     making = (
-        explaining_here(model, models, device, images=len(images))
+        explaining_here(options, models, device, images=len(images), address=address)
         if server is None
-        else explaining_there(server, models, device)
+        else explaining_there(server, models, device, address=address)
     )
     parts = PartByPart(several, read_settings(models, device).decode_limits())
     count = 0
     with making as make:
-        for part in parts.each(images, "explaining"):
+        for part in parts.each(images, "explaining") if address is None else [ImagePart(ARCHIVED, b"")]:
             made = parts.attempted(part, partial(make, part.path, part.data, part.options(options)))
             if made is None:
                 continue
@@ -176,6 +188,7 @@ def explain(
             print_second_opinion(made.answer)
             if quality:
                 print_quality(made.answer)
+            require_stored(made.answer)
             if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
                 rows.append(made.sheet_row())
     said = f"written to {out}"

@@ -38,6 +38,7 @@ class ExplainOptions(PredictOptions, total=False):
     include: Sequence[str]
     seed: int
     partial: bool
+    store: bool
     margin: bool
     quality: bool
     judge: str

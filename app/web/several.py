@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from app.errors import OptionError
+from app.service.options import ExplainOptions
 from app.service.results import PredictResult, Record
 from app.service.several import OfPart
 from app.web.answers import form_response, json_bytes, zip_response
@@ -61,6 +63,12 @@ class SeveralExplanations(BaseModel):
 
     pages: list[PartExplanation | PartProblem] | None = None
     frames: list[PartExplanation | PartProblem] | None = None
+
+
+def require_not_stored(options: ExplainOptions) -> None:
+    """Raise `OptionError` where objects are to be stored: half a series in an archive is worse than none."""
+    if options.store:
+        raise OptionError("store is of one image; leave out frames, and ask for one frame after the other.")
 
 
 def predictions_response(found: Sequence[OfPart[PredictResult]], request_id: str) -> Response:

@@ -10,10 +10,11 @@ from PIL import Image
 from app.errors import DamagedImage, EmptyImage, ImageError, NoSuchPart, NotAnImage, UploadTooLarge
 from app.images.decode import DecodeLimits
 from app.images.parts import PartKind, count_parts
+from tests.images.apart.bombs import chain
 from tests.images.apart.files import dicom_file, grey_dicom, heic, pdf
 from tests.images.apart.test_series import SERIES, zipped
 from tests.images.files import encoded, gradient
-from tests.images.test_tiff_pages import chain, tiff_of
+from tests.images.test_tiff_pages import tiff_of
 
 LIMITS = DecodeLimits(max_bytes=20_000_000, max_pixels=1_000_000, max_seconds=30)
 RED, BLUE = Image.new("RGB", (8, 6), "red"), Image.new("RGB", (8, 6), "blue")

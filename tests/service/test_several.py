@@ -28,8 +28,9 @@ from app.service.kept import KeptResults
 from app.service.options import ExplainOptions, PredictOptions
 from app.service.several import PartsAsked, Several, SeveralLimits
 from tests.engine.listening import Heard
+from tests.images.apart.bombs import chain
 from tests.images.apart.files import pdf
-from tests.images.test_tiff_pages import chain, tiff_of
+from tests.images.test_tiff_pages import tiff_of
 from tests.service.test_explainer import LIMITS, save_model
 
 COLORS = (b"1 0 0 rg 0 0 72 72 re f", b"0 0 1 rg 0 0 144 36 re f", b"0 1 0 rg 40 0 60 60 re f", b"", b"0 0 9 9 re f")

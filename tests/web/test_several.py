@@ -11,10 +11,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.images.apart.bombs import chain
 from tests.images.apart.files import dicom_file, heic, pdf
 from tests.images.apart.test_series import SERIES, zipped
 from tests.images.files import encoded
-from tests.images.test_tiff_pages import chain, tiff_of
+from tests.images.test_tiff_pages import tiff_of
 from tests.web.serving import LONG, Served, asking, connection, head, picture, wait_until
 
 PREDICT, EXPLAIN = "/v1/predictions", "/v1/explanations"

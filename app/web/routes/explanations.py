@@ -6,6 +6,8 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.service.progress import Mailbox
+from app.service.results import Record
 from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
 from app.web.events import EVENTS_DESCRIPTION
 from app.web.media_types import EVENTS
@@ -15,7 +17,7 @@ from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
 from app.web.options import EXPLAIN, SEVERAL, explain_options, parts_asked
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
-from app.web.several import SEVERAL_TYPES, SeveralExplanations, explanations_response
+from app.web.several import SEVERAL_TYPES, SeveralExplanations, explanations_response, require_not_stored
 from app.web.stream import stream
 
 router = APIRouter(tags=["explanations"])
@@ -99,23 +101,30 @@ async def explain(request: Request, parts: PartsHere) -> Response:
     options = explain_options(given)
     if several is not None:
         media_type = negotiate(request.headers, SEVERAL_TYPES)
+        require_not_stored(options)
     require_sendable(options, media_type)
+    parts.archiving.require_storable(options, asked.address)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
     if several is not None:
-        found = partial(parts.several.explain, asked.image, several, options, token)
+        found = partial(parts.several.explain, image, several, options, token)
         request_id = request_id_of(request.scope)
         return await parts.workers.run_while_wanted(
             request, token, lambda: explanations_response(found(), media_type, request_id)
         )
+
+    def record(mailbox: Mailbox | None = None) -> Record:
+        return parts.archiving.record(parts.explainer, image, asked.address, options, token, mailbox)
+
     if media_type == EVENTS:
         return await stream(
             request,
             parts.workers,
             token,
-            lambda mailbox: explanation_json(parts.explainer.explain(asked.image, options, token, mailbox)),
+            lambda mailbox: explanation_json(record(mailbox).result),
         )
     return await parts.workers.run_while_wanted(
         request,
         token,
-        lambda: explanation_response(parts.explainer.record(asked.image, options, token), media_type, parts.reporter),
+        lambda: explanation_response(record(), media_type, parts.reporter),
     )

@@ -41,10 +41,11 @@ async def predict(request: Request, parts: PartsHere) -> Response:
     several, given = parts_asked(asked.options)
     options = predict_options(given)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
     if several is not None:
-        found = partial(parts.several.predict, asked.image, several, options, token)
+        found = partial(parts.several.predict, image, several, options, token)
         request_id = request_id_of(request.scope)
         return await parts.workers.run_while_wanted(request, token, lambda: predictions_response(found(), request_id))
     return await parts.workers.run_while_wanted(
-        request, token, lambda: prediction_response(parts.explainer.predict(asked.image, options, token))
+        request, token, lambda: prediction_response(parts.explainer.predict(image, options, token))
     )
