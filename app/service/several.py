@@ -156,15 +156,13 @@ class _Each(Generic[Options, Result]):
         self._forget = forget
         self._bytes = 0
         self._made: list[Result] = []
+        self._asking = self._waiting = 0
         self._lock = threading.Lock()
 
     def answered(self, asked: PartsAsked, numbers: Sequence[int], options: Options) -> list[OfPart[Result]]:
         """Each part in its turn."""
         with ThreadPoolExecutor(self._limits.at_once, thread_name_prefix="part") as threads:
-            working = [
-                threads.submit(self._one, asked.kind, number, options, patient=number != numbers[0])
-                for number in numbers
-            ]
+            working = [threads.submit(self._one, asked.kind, number, options) for number in numbers]
             try:
                 for ended in as_completed(working):
                     ended.result()
@@ -179,27 +177,45 @@ class _Each(Generic[Options, Result]):
             raise late
         return found
 
-    def _one(self, kind: PartKind, number: int, options: Options, *, patient: bool) -> OfPart[Result]:
+    def _one(self, kind: PartKind, number: int, options: Options) -> OfPart[Result]:
         part = replace(options, page=number) if kind == "page" else replace(options, frame=number)
         try:
             self._token.check()
             self._require_room()
-            result = self._when_there_is_a_place(part) if patient else self._work(part)
-            return OfPart(kind, number, self._taken(result), None)
+            return OfPart(kind, number, self._taken(self._when_there_is_a_place(part)), None)
         except OF_ONE_PART as error:
             return OfPart(kind, number, None, error)
 
     def _when_there_is_a_place(self, part: Options) -> Result:
-        """The first part is refused as any request is where the engine is full; the others come in once it was let in.
+        """Where the engine is full, others of the same request may leave it: so ask again while there is time.
 
-        Of those who leave meanwhile, any may have had the place: so ask again, for as long as there is time.
+        Where none of them ever came in, all are refused as any request is.
         """
-        while True:
-            try:
-                return self._work(part)
-            except EngineFull:
-                time.sleep(LOOK_AGAIN_SECONDS)
-                self._token.check()
+        with self._lock:
+            self._asking += 1
+        try:
+            while True:
+                try:
+                    return self._work(part)
+                except EngineFull:
+                    if self._none_came_in():
+                        raise
+                    self._wait()
+        finally:
+            with self._lock:
+                self._asking -= 1
+
+    def _none_came_in(self) -> bool:
+        with self._lock:
+            return not self._made and self._waiting + 1 == self._asking
+
+    def _wait(self) -> None:
+        with self._lock:
+            self._waiting += 1
+        time.sleep(LOOK_AGAIN_SECONDS)
+        with self._lock:
+            self._waiting -= 1
+        self._token.check()
 
     def _require_room(self) -> None:
         if self._bytes > self._limits.max_bytes:
