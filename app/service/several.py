@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -162,7 +163,8 @@ class _Each(Generic[Options, Result]):
     def answered(self, asked: PartsAsked, numbers: Sequence[int], options: Options) -> list[OfPart[Result]]:
         """Each part in its turn."""
         with ThreadPoolExecutor(self._limits.at_once, thread_name_prefix="part") as threads:
-            working = [threads.submit(self._one, asked.kind, number, options) for number in numbers]
+            # In the context of the request, whose id stands in the log beside the work.
+            working = [threads.submit(copy_context().run, self._one, asked.kind, number, options) for number in numbers]
             try:
                 for ended in as_completed(working):
                     ended.result()

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,21 @@ def test_no_more_are_worked_on_at_once_than_is_allowed(house: House, monkeypatch
     limits = SeveralLimits(max_parts=50, max_bytes=10**8, at_once=2)
     assert len(house.several(limits).predict(LETTER, ALL, PredictOptions(), WorkToken())) == 5
     assert most == 2
+
+
+def test_each_page_is_worked_on_in_the_context_of_its_request(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what is logged of it has the request's id."""
+    request: ContextVar[str] = ContextVar("request")
+    seen, predict = [], house.explainer.predict
+
+    def looking(data: bytes, options: PredictOptions, token: WorkToken) -> object:
+        seen.append(request.get("none"))
+        return predict(data, options, token)
+
+    monkeypatch.setattr(house.explainer, "predict", looking)
+    request.set("mine")
+    house.several().predict(LETTER, ALL, PredictOptions(), WorkToken())
+    assert seen == ["mine"] * 5
 
 
 def test_what_is_wrong_with_one_page_is_said_of_it_alone(house: House) -> None:
