@@ -32,6 +32,7 @@ from PIL import (
 from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnImage, TooManyPixels, UploadTooLarge
 from app.images.apart.process import read_apart
 from app.images.apart.raster import MAX_SIDE
+from app.images.bands import bands
 from app.images.pixels import FIRST_OF_SEVERAL, Pixels, rgb_pixels
 from app.images.selection import MAIN, Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
 from app.images.signature import format_by_signature, has_zero_size
@@ -89,14 +90,19 @@ class DecodedImage:
     selected: Selected
     notes: tuple[str, ...]
 
-    def floats(self) -> NDArray[np.float32]:
-        """The pixels as float32 in [0, 1], (height, width, 3)."""
-        return np.divide(self.pixels, np.iinfo(self.pixels.dtype).max, dtype=np.float32)
+    def floats(self, rows: slice = slice(None)) -> NDArray[np.float32]:
+        """The pixels, or some rows of them, as float32 in [0, 1], (height, width, 3)."""
+        return np.divide(self.pixels[rows], np.iinfo(self.pixels.dtype).max, dtype=np.float32)
 
-    def eight_bits(self) -> NDArray[np.uint8]:
-        """The pixels to look at, uint8 (height, width, 3)."""
-        eight = self.pixels if self.pixels.dtype == np.uint8 else np.rint(self.pixels / 257)
-        return eight.astype(np.uint8, copy=False)
+    def eight_bits(self, rows: slice = slice(None)) -> NDArray[np.uint8]:
+        """The pixels, or some rows of them, to look at: uint8 (height, width, 3)."""
+        pixels = self.pixels[rows]
+        if pixels.dtype == np.uint8:
+            return pixels.astype(np.uint8, copy=False)
+        eight = np.empty(pixels.shape, dtype=np.uint8)
+        for band in bands(*pixels.shape[:2]):
+            eight[band] = np.rint(pixels[band] / 257)
+        return eight
 
 
 def decode(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> DecodedImage:
@@ -142,7 +148,7 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float, wanted: Selectio
         raster = read_apart(name, data, wanted, max_pixels=limits.max_pixels, max_seconds=limits.max_seconds)
         name, pixels, selected, notes = APART[name], raster.pixels, raster.selected, tuple(raster.notes)
         if pixels.shape[2] == 1:
-            pixels = np.repeat(pixels, 3, axis=2)
+            pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # no memory of its own
     else:
         name, pixels, selected, notes = _decode_by_pillow(data, limits, deadline, wanted)
     height, width = pixels.shape[:2]
@@ -159,6 +165,8 @@ def _decode_by_pillow(
         if selected.page is None:
             selected = _choose_frame(image, wanted)
         pixels, notes = rgb_pixels(image, lambda: _open(data, limits, deadline))
+        name = _format(image)
+        image.close()  # Pillow's TIFF is a circle of references, which would hold its copy of the pixels for long
     except AexError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -170,7 +178,7 @@ def _decode_by_pillow(
     several = (selected.pages or selected.frames or 1) > 1
     if several and wanted.page is None and wanted.frame is None:
         notes = (FIRST_OF_SEVERAL, *notes)
-    return _format(image), pixels, selected, notes
+    return name, pixels, selected, notes
 
 
 def _choose_page(data: bytes, wanted: Selection) -> tuple[bytes, Selected]:

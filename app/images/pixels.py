@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from app.errors import NotAnImage
+from app.images.bands import bands
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -132,10 +133,22 @@ def _eight_bit(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], list[str]
     if image.mode == "CMYK":
         notes.append(FROM_CMYK)
     if image.mode == "La":
-        return eight_bits_on_white(image.convert("LA"), notes)
+        return _by_bands(image, lambda part: eight_bits_on_white(part.convert("LA"), []), notes)
     if image.has_transparency_data:
-        return eight_bits_on_white(image, notes)
-    return np.asarray(image.convert("RGB")), notes
+        return _by_bands(image, lambda part: eight_bits_on_white(part, []), notes)
+    return _by_bands(image, lambda part: (np.asarray(part.convert("RGB")), []), notes)
+
+
+def _by_bands(
+    image: Image.Image, read: Callable[[Image.Image], tuple[NDArray[np.uint8], list[str]]], notes: list[str]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """RGB pixels and the notes: a large image is not copied whole on the way, which Pillow does up to three times."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    said = dict.fromkeys(notes)
+    for band in bands(image.height, image.width):
+        pixels[band], more = read(image.crop((0, band.start, image.width, band.stop)))
+        said |= dict.fromkeys(more)
+    return pixels, list(said)
 
 
 def eight_bits_on_white(image: Image.Image, notes: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
