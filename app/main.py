@@ -89,7 +89,14 @@ def _put_together(
     limits = settings.decode_limits()
     return Parts(
         explainer=Explainer(
-            catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
+            catalogue,
+            engine,
+            decode_limits=limits,
+            max_rows=settings.max_rows,
+            kept=kept,
+            strip_phi=settings.strip_phi,
+            max_open_pixels=settings.max_open_pixels,
+            max_picture_bytes=settings.max_picture_bytes,
         ),
         reporter=Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi),
         catalogue=catalogue,

@@ -49,10 +49,15 @@ DECODE_THREADS = 4
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"
 
+MOST_PIXELS = 500_000_000
+"""That limits may allow. Pillow's own bound, 89 megapixels, is less than a scan may have: it is raised to this, and
+ours is asked first."""
+
 _threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
 
 # Broken metadata around good pixels is nobody's concern here, and Pillow would print it. Damage to pixels is an error.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
@@ -65,8 +70,8 @@ class DecodeLimits:
     max_seconds: float
 
     def __post_init__(self) -> None:
-        if Image.MAX_IMAGE_PIXELS is None or self.max_pixels > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"max_pixels is {self.max_pixels}; Pillow's own bound is {Image.MAX_IMAGE_PIXELS}")
+        if self.max_pixels > MOST_PIXELS:
+            raise ValueError(f"max_pixels is {self.max_pixels}; at most {MOST_PIXELS} are read")
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,20 @@ def decode(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> Decod
     except TimeoutError:
         decoding.cancel()
         raise _too_slow(limits) from None
+
+
+def promised_pixels(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> int | None:
+    """Width times height as the header says, before anything is decoded; None where a process apart has to be asked.
+
+    Of what will be refused it is 0.
+    """
+    if format_by_signature(data) in APART:
+        return None
+    try:
+        with _open(_choose_page(data, wanted)[0], limits, time.monotonic() + limits.max_seconds) as image:
+            return image.width * image.height
+    except Exception:  # noqa: BLE001 - whoever decodes it says what is wrong
+        return 0
 
 
 def decode_here(data: bytes, limits: DecodeLimits) -> DecodedImage:

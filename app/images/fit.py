@@ -141,6 +141,11 @@ class Carried:
             each = np.eye(len(self._lines), dtype=np.float32)[:, :, None]
             self._between = _enlarge(each, how.seen.height, len(self._lines), "bicubic")[:, :, 0]
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the network saw all of the image."""
+        return (self.how.seen.height, self.how.seen.width) == (self.how.image_height, self.how.image_width)
+
     def seen_rows(self, rows: slice) -> NDArray[np.float32]:
         """As far as they lie in the part that was seen: float32 (n, width of that, c)."""
         seen = self.how.seen

@@ -71,7 +71,7 @@ class PngWriter:
         np.subtract(flat[1:], flat[:-1], out=filtered[1:, 1:])
         self._above = flat[-1:].copy()
         self.height += len(rows)
-        self._keep(self._deflate.compress(filtered))
+        self._keep(self._deflate.compress(filtered.data))
 
     def finish(self) -> bytes:
         """The file."""

@@ -19,9 +19,10 @@ _CLASS_BYTES = 170
 _TARGET_BYTES = 1700
 _CELL_BYTES = 50
 _REASON_BYTES = 450
+_TILE_BYTES = 900
 _RECORD_BYTES = 2500
 """What Python needs beside the files: for a class of the prediction, a target or size of a sweep with its pictures, a
-cell of its agreements, a reason of its verdict, and the rest."""
+cell of its agreements, a reason of its verdict, a tile, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -163,5 +164,6 @@ def bytes_of(record: Record) -> int:
         + _TARGET_BYTES * len(explained)
         + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
         + _REASON_BYTES * sum(reasons)
+        + _TILE_BYTES * sum(len(one.tiles) for one in explained)
         + _RECORD_BYTES
     )
