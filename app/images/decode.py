@@ -33,6 +33,7 @@ from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnI
 from app.images.apart.process import read_apart
 from app.images.apart.raster import MAX_SIDE
 from app.images.bands import bands
+from app.images.heap import give_back_freed_memory
 from app.images.pixels import FIRST_OF_SEVERAL, Pixels, rgb_pixels
 from app.images.selection import MAIN, Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
 from app.images.signature import format_by_signature, has_zero_size
@@ -52,6 +53,9 @@ START_OF_SCAN = b"\xff\xda"
 MOST_PIXELS = 500_000_000
 """That limits may allow. Pillow's own bound, 89 megapixels, is less than a scan may have: it is raised to this, and
 ours is asked first."""
+
+LARGE_PIXELS = 4_000_000
+"""Above it, what Pillow needed beside the pixels is given back at once."""
 
 _threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
 
@@ -186,6 +190,8 @@ def _decode_by_pillow(
         pixels, notes = rgb_pixels(image, lambda: _open(data, limits, deadline))
         name = _format(image)
         image.close()  # Pillow's TIFF is a circle of references, which would hold its copy of the pixels for long
+        if pixels.size > 3 * LARGE_PIXELS:
+            give_back_freed_memory()
     except AexError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

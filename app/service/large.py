@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from app.engine.token import WorkToken
 from app.images.decode import DecodeLimits, promised_pixels
+from app.images.heap import give_back_freed_memory
 from app.images.selection import Selection
 from app.networks.description import InputDescription
 from app.service.uploads import Upload, read_upload
@@ -60,6 +61,7 @@ class Uploads:
         try:
             yield
         finally:
+            give_back_freed_memory()
             with self._news:
                 self._open_pixels -= pixels
                 self._news.notify_all()
