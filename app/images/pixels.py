@@ -9,6 +9,7 @@ from PIL import Image, ImageFile
 
 from app.errors import NotAnImage
 from app.images.bands import bands
+from app.images.lean import is_lean, lean_pixels
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -129,6 +130,8 @@ def _on_white(color: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> tuple[NDA
 
 def _eight_bit(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], list[str]]:
     notes = [REDUCED] if ";16" in _raw_mode(image) else []
+    if not notes and is_lean(image):
+        return lean_pixels(image), notes
     image.load()
     if image.mode == "CMYK":
         notes.append(FROM_CMYK)
