@@ -79,8 +79,10 @@ def _draw_strip(canvas: Image.Image, bar: ColorBar, *, top: int, unit: int) -> N
 def _strip(bar: ColorBar, width: int, unit: int) -> NDArray[np.uint8]:
     """The bar's pixels, (height, width, 3)."""
     levels = np.rint(np.linspace(0, len(bar.colors) - 1, width)).astype(int)
-    rows, columns = np.mgrid[: unit * BAR_HEIGHT, :width] // (unit * CHECK)
-    board = np.where((rows + columns) % 2 == 0, *CHECK_LEVELS)[:, :, None]
     alpha = bar.alpha[levels][:, None]
-    mixed: NDArray[np.float64] = board + alpha * (bar.colors[levels] - board.astype(np.float64))
-    return np.rint(mixed).astype(np.uint8)
+    even, odd = (level + alpha * (bar.colors[levels] - np.float64(level)) for level in CHECK_LEVELS)
+    column = (np.arange(width) // (unit * CHECK) % 2 == 0)[:, None]
+    lines = [np.where(column, one, other) for one, other in ((even, odd), (odd, even))]
+    row = np.arange(unit * BAR_HEIGHT) // (unit * CHECK) % 2
+    strip: NDArray[np.uint8] = np.rint(lines).astype(np.uint8)[row]
+    return strip

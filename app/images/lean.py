@@ -1,12 +1,14 @@
 """Large JPEG and PNG files decoded to three bytes a pixel: Pillow takes four, and a copy, which would be most of all.
 
 By torchvision's decoders, which are the same libraries as Pillow's and give the same bytes. They do not look at the
-clock, so that what takes many passes over its pixels is left to Pillow.
+clock, so that what takes many passes over its pixels is left to Pillow. torchvision means to drop them one day; where
+they are not, Pillow decodes everything, in more memory.
 """
 
 import importlib.util
 import io
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,7 @@ def _has_decoders() -> bool:
     package = importlib.util.find_spec("torchvision")
     if package is None or package.origin is None:
         return False
-    try:
-        torch.ops.load_library(Path(package.origin).with_name("image.so"))  # type: ignore[no-untyped-call]
-    except OSError:
-        return False
+    for library in sorted(Path(package.origin).parent.glob("image*.so")):
+        with suppress(OSError):
+            torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     return all(hasattr(torch.ops.image, name) for name in _DECODERS.values())

@@ -294,6 +294,8 @@ def readable_enlargement(height: int, width: int) -> int:
 
 
 def _enlarge(picture: NDArray[Level], factor: int) -> NDArray[Level]:
+    if factor == 1:
+        return picture
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
