@@ -118,8 +118,6 @@ class ResNet(nn.Module):
 
     def _start(self) -> None:
         """He initialization; each block's last convolution starts at zero, so that the network starts shallow."""
-        if self.classifier.weight.is_meta:
-            return  # there are no numbers to draw, and torch would load its compiler for it, 100 MB
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
