@@ -127,9 +127,9 @@ def test_a_png_written_by_rows_is_read_back_as_it_was(height: int, width: int, c
 def test_pictures_take_no_more_room_than_there_is() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
     size = len(png_of(pixels))
-    room = PictureRoom(2 * size)
+    room = PictureRoom(size)
     png_of(pixels, room)
-    with pytest.raises(OptionError, match=f"more than {2 * size} bytes; .*picture_side"):
+    with pytest.raises(OptionError, match=f"more than {size} bytes; .*picture_side"):
         png_of(pixels, room)
 
 
