@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app.cli.common import console
+from app.cli.common import console, progress_bar
 from app.errors import OptionError
 from app.networks.calibration import Calibration
 from app.networks.description import ModelDescription
@@ -16,7 +16,9 @@ from app.training.data import DataSet, Images
 from app.training.evaluate import Subject, as_plain
 from app.training.measures.domain import calibrate_domain
 from app.training.measures.gain import calibrate_gain
+from app.training.measures.pixel_order import pixel_orders
 from app.training.measures.sanity import sanity
+from app.training.measures.stability import calibrate_stability
 from app.training.others import read_others
 from app.training.pictures import Shape
 
@@ -60,9 +62,17 @@ def calibrate(
     console.print("looking at images of its own")
     found = calibrate_domain(subject.network, data.train, data.test, read, seed)
     console.print("explaining")
-    gain = calibrate_gain(subject.climbed, _chosen(subject, data.test, images, seed), subject.rho)
-    calibration = Calibration(domain=found.calibration, gain=gain.calibration)
-    scores: dict[str, object] = {"own_images": as_plain(found.own), "gain_per_rms": gain.as_scores()}
+    chosen = _chosen(subject, data.test, images, seed)
+    gain = calibrate_gain(subject.climbed, chosen, subject.rho)
+    with progress_bar() as shown:
+        task = shown.add_task("explaining under noise", total=len(chosen), live="")
+        stability = calibrate_stability(subject.climbed, chosen, subject.rho, lambda done: shown.advance(task, done))
+    calibration = Calibration(found.calibration, gain.calibration, stability.calibration)
+    scores: dict[str, object] = {
+        "own_images": as_plain(found.own),
+        "gain_per_rms": gain.as_scores(),
+        "stability_under_noise": stability.as_scores(),
+    }
     if found.others:
         scores["other_images"] = as_plain(found.others)
     return Calibrated(calibration, found.domain, scores)
@@ -72,6 +82,15 @@ def check_sanity(subject: Subject, test: Images, images: int, seed: int) -> list
     """How explanations change as layers are made random, as rows of scores; the other arguments are as above."""
     console.print("making layers random")
     return sanity(subject.network, _chosen(subject, test, images, seed), rho=subject.rho, seed=seed).as_scores()
+
+
+def order_pixels(subject: Subject, test: Images, images: int, seed: int) -> list[dict[str, object]]:
+    """How each method's explanations order pixels, as rows of scores; the other arguments are as above."""
+    chosen = _chosen(subject, test, images, seed)
+    with progress_bar() as shown:
+        task = shown.add_task("deleting and inserting", total=len(chosen), live="")
+        found = pixel_orders(subject.network, chosen, rho=subject.rho, tell=lambda done: shown.advance(task, done))
+    return [one.as_score() for one in found]
 
 
 def _chosen(subject: Subject, test: Images, images: int, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from app.adversarial.sizes import l2_per_rms
-from app.cli.calibration import Calibrated, calibrate, check_sanity
+from app.cli.calibration import Calibrated, calibrate, check_sanity, order_pixels
 from app.cli.common import console, progress_bar, read_settings, typed_command
 from app.engine.steps.openvino import openvino_step
 from app.engine.steps.protocol import StepNetwork
@@ -86,6 +86,10 @@ def evaluate(
             "--sanity/--no-sanity", help="See how explanations change as layers are made random, of --images."
         ),
     ] = False,
+    ordering: Annotated[
+        bool,
+        typer.Option("--quality/--no-quality", help="Delete and insert pixels as explanations of --images order them."),
+    ] = False,
     others_of: Annotated[
         list[Path] | None,
         typer.Option("--others", help="Images of other kinds, for --calibrate: npz, folder or zip; repeatable."),
@@ -118,7 +122,7 @@ def evaluate(
 
     Examples: aex evaluate models/cifar10 --data cifar10.npz    … --images 1000 --steps 450 --restarts 1 --record
     … --beside models/other --judge models/other --resume run.safetensors --json run.json --plot run.png
-    … --only '' --calibrate --others photos.zip --sanity --images 50 --record
+    … --only '' --calibrate --others photos.zip --sanity --quality --images 50 --record
     """
     device = read_settings().torch_device()
     if record and not model.is_dir():
@@ -148,6 +152,7 @@ def evaluate(
     calibrated = calibrate(ours, description, read, others_of or (), images, seed) if calibrating else None
     scores |= {} if calibrated is None else calibrated.scores
     scores |= {"sanity": check_sanity(ours, test, images, seed)} if checking else {}
+    scores |= {"pixel_order": order_pixels(ours, test, images, seed)} if ordering else {}
     if others:
         scores |= _beside(ours, measured)
     for name, found in measured.items():

@@ -26,6 +26,7 @@ from app.cli.common import (
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
+from app.cli.quality import print_quality
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
 from app.errors import OptionError
@@ -65,6 +66,12 @@ def explain(
         typer.Option(help="Explain at further sizes: how many, evenly up to twice rho, or 0.01,0.02,0.05."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Gradient steps at the most (default: the method's).")] = None,
+    quality: Annotated[
+        bool, typer.Option("--quality/--no-quality", help="Measure how good each map is; takes twenty times as long.")
+    ] = False,
+    judge: Annotated[
+        str | None, typer.Option(help="With --quality: model that reads the explained picture (default: the twin).")
+    ] = None,
     heatmap: Annotated[str, typer.Option(help="signed or magnitude.")] = "signed",
     overlay: Annotated[str, typer.Option(help="original, grayscale or none.")] = "original",
     color_map: Annotated[str | None, typer.Option("--color-map", help="Name of a colour map.")] = None,
@@ -98,7 +105,7 @@ def explain(
 
     With a report to file: aex explain scan.jpg --out out --report scan.pdf
 
-    Beside other methods: aex explain scan.jpg --methods gradcam,integrated_gradients --out out
+    Beside other methods, and how good each map is: aex explain scan.jpg --methods gradcam,occlusion --quality --out out
 
     With several images each gets a folder of its own in --out, named after its file, and a report of its own, with
     that name in its file's; sheet.png shows them together, unless a server was asked (--server).
@@ -114,6 +121,8 @@ def explain(
         sweep=_sweep(sweep),
         steps=steps,
         methods=ExplainOptions.methods if methods is None else tuple(methods.split(",")),
+        quality=quality,
+        judge=judge,
         heatmap=heatmap,  # type: ignore[arg-type]  # checked by the options
         overlay=overlay,  # type: ignore[arg-type]  # checked by the options
         color_map=color_map,
@@ -148,6 +157,8 @@ def explain(
                 apart.write_bytes(made.report(kind_of(file)))
             console.print(_table(str(path), made.answer))
             print_second_opinion(made.answer)
+            if quality:
+                print_quality(made.answer)
             if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
                 rows.append(made.sheet_row())
     said = f"written to {out}"

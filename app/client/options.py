@@ -42,6 +42,8 @@ class ExplainOptions(PredictOptions, total=False):
     seed: int
     partial: bool
     margin: bool
+    quality: bool
+    judge: str
 
 
 class MarginOptions(PredictOptions, total=False):

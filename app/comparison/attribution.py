@@ -1,5 +1,6 @@
 """What every method gives, and what may be asked of each; the defaults are those of the papers named here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -7,6 +8,9 @@ from torch import Tensor
 from app.errors import OptionError
 
 MAX_PASSES = 10_000
+
+ExplainedBy = Callable[[Tensor, Tensor], Tensor]
+"""(images (batch, channels, height, width), target int64 (batch,)) to maps (batch, channels or 1, height, width)."""
 
 
 @dataclass(frozen=True)

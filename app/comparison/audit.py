@@ -6,7 +6,6 @@ map as it was. What is reported is measured on a picture: clamped, rounded to 8 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,12 +17,10 @@ from app.adversarial.batched import Batched
 from app.adversarial.loop import Network
 from app.adversarial.sizes import l2_per_rms, per_row, rms
 from app.comparison.agreement import agreement, over_channels
+from app.comparison.attribution import ExplainedBy
 from app.comparison.smooth_maps import SmoothMap
 
 Goal = Literal["move", "keep"]
-
-ExplainedBy = Callable[[Tensor, Tensor], Tensor]
-"""(images, target int64 (batch,)) to maps (batch, channels or 1, height, width): the method that is audited."""
 
 _ROUNDING_RMS = 1 / (255 * math.sqrt(12))  # of values that lie anywhere between two levels
 _CONFIDENCE = 0.1  # logits by which the class is to stand, or to fall: rounding must not undo it

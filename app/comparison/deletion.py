@@ -46,29 +46,34 @@ class DeletionOptions:
         require_within("random_orders", self.random_orders, 1, 100, "a number of random orders")
 
 
+BASELINE_ORDERS = 1 + DeletionOptions.random_orders
+PASSES_OF_AN_ORDER = 2 * (DeletionOptions.steps + 1)
+"""Forward passes of an image, by both curves of the usual options; the baselines' orders are edges and random ones."""
+
+
 @dataclass(frozen=True)
 class Areas:
-    """Areas under the target's probability against the share of pixels, in [0, 1], float64 (batch,).
+    """Areas under the target's probability against the share of pixels, in [0, 1], float64.
 
     Attributes:
-        explanation: most important pixels first.
-        random: the mean of random orders.
-        edges: strongest edges first.
+        explanations: (methods, batch), most important pixels first.
+        random: (batch,), the mean of random orders.
+        edges: (batch,), strongest edges first.
     """
 
-    explanation: Tensor
+    explanations: Tensor
     random: Tensor
     edges: Tensor
 
 
 @dataclass(frozen=True)
 class DeletionInsertion:
-    """How good an order of pixels is.
+    """How good orders of pixels are.
 
     Attributes:
         deletion: as pixels are taken away; smaller is better.
         insertion: as they are put in; larger is better.
-        forward_passes: of one image.
+        forward_passes: of one image, for all methods.
     """
 
     deletion: Areas
@@ -94,13 +99,13 @@ def deletion_insertion(
     *,
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> DeletionInsertion:
-    """Both areas of an explanation, of random orders, and of edges.
+    """Both areas of each method's explanations, of random orders, and of edges.
 
     Args:
         logits: images to logits (batch, classes); asked without gradients.
         images: (batch, channels, height, width) in [0, 1].
         target: int64 (batch,).
-        importance: (batch, height, width), largest where a pixel matters most; equal ones go row by row.
+        importance: (methods, batch, height, width), largest where a pixel matters most; equal ones go row by row.
         options: of the curves.
         rows_at_once: rows in one pass, or as many as there are images.
     """
@@ -109,10 +114,10 @@ def deletion_insertion(
         return _area(logits, begin, end, target, order, options.steps, rows_at_once)
 
     without = {"zero": torch.zeros_like(images), "blurred": blurred(images)}
-    orders = [importance, edges(images), *_random_orders(importance, options)]
+    orders = [edges(images), *importance, *_random_orders(images, options)]
     return DeletionInsertion(
-        deletion=_beside(orders, lambda order: area(order, images, without[options.deleted_to])),
-        insertion=_beside(orders, lambda order: area(order, without[options.inserted_into], images)),
+        deletion=_beside(orders, len(importance), lambda order: area(order, images, without[options.deleted_to])),
+        insertion=_beside(orders, len(importance), lambda order: area(order, without[options.inserted_into], images)),
         forward_passes=2 * len(orders) * (options.steps + 1),
     )
 
@@ -131,16 +136,17 @@ def blurred(images: Tensor) -> Tensor:
     return functional.conv2d(planes, gaussian_window(BLUR_SIDE, BLUR_SIGMA).to(images)).view_as(images)
 
 
-def _random_orders(importance: Tensor, options: DeletionOptions) -> Tensor:
-    """The same for every image: (orders, 1, height, width), expanded to all."""
+def _random_orders(images: Tensor, options: DeletionOptions) -> Tensor:
+    """The same for every image: (orders, batch, height, width)."""
     random = torch.Generator().manual_seed(options.seed)
-    drawn = torch.rand(options.random_orders, 1, *importance.shape[1:], generator=random)
-    return drawn.to(importance.device).expand(-1, len(importance), -1, -1)
+    drawn = torch.rand(options.random_orders, 1, *images.shape[2:], generator=random)
+    return drawn.to(images.device).expand(-1, len(images), -1, -1)
 
 
-def _beside(orders: list[Tensor], area: Callable[[Tensor], Tensor]) -> Areas:
-    explanation, of_edges, *random = [area(order) for order in orders]
-    return Areas(explanation=explanation, random=torch.stack(random).mean(0), edges=of_edges)
+def _beside(orders: list[Tensor], methods: int, area: Callable[[Tensor], Tensor]) -> Areas:
+    """Of edges, then of so many methods, then of random orders."""
+    of_edges, *others = [area(order) for order in orders]
+    return Areas(torch.stack(others[:methods]), torch.stack(others[methods:]).mean(0), of_edges)
 
 
 def _area(

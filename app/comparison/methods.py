@@ -21,6 +21,8 @@ METHODS: Mapping[str, Method] = {
 }
 LOOKS_INSIDE = frozenset({"gradcam"})
 """Methods that read the network's own layers; to the others it is a function."""
+CONTRIBUTIONS = frozenset({"integrated_gradients", "gradcam", "occlusion"})
+"""Methods whose maps say what the pixels as they are contribute; the others' what a change of them would do."""
 
 EXPECTED_GRADIENTS: Mapping[str, int] = {
     "gradient": 1,

@@ -71,7 +71,13 @@ class Engine:
 
     @contextmanager
     def place(
-        self, model: DeviceModel, *, rows: int = 1, steps: int = 0, second: DeviceModel | None = None
+        self,
+        model: DeviceModel,
+        *,
+        rows: int = 1,
+        steps: int = 0,
+        second: DeviceModel | None = None,
+        copies: int = 0,
     ) -> Iterator["Place"]:
         """Be inside while the block runs.
 
@@ -80,12 +86,13 @@ class Engine:
             rows: images that will be worked on at once.
             steps: gradient steps of each; each is looked at twice besides.
             second: another model, that will look at one image.
+            copies: further images held at some time, whose steps are counted among those of the rows.
 
         Raises:
             EngineFull: there is no room; says when to come again, by the rate at which work was lately done.
         """
         cost = rows * (steps * model.cost("climb") + 2 * model.cost("look"))
-        held_bytes = rows * model.held_bytes
+        held_bytes = (rows + copies) * model.held_bytes
         if second is not None:
             cost += second.cost("look")
             held_bytes += second.held_bytes

@@ -52,11 +52,27 @@ class GainCalibration:
 
 
 @dataclass(frozen=True)
+class StabilityCalibration:
+    """How explanations of held-out images change under noise that nobody sees, as `app.comparison.stability` has it.
+
+    Attributes:
+        rho: RMS of these explanations.
+        most_usual_sensitivity: max-sensitivity that 95 in a hundred of them do not pass.
+        least_usual_rank_correlation: with maps of the image under Gaussian noise, which 95 in a hundred reach.
+    """
+
+    rho: float
+    most_usual_sensitivity: float
+    least_usual_rank_correlation: float
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What the service judges by; None where it was not measured."""
 
     domain: DomainCalibration | None = None
     gain: GainCalibration | None = None
+    stability: StabilityCalibration | None = None
 
 
 def read_calibration(fields: Fields) -> Calibration:
@@ -64,6 +80,7 @@ def read_calibration(fields: Fields) -> Calibration:
     calibration = Calibration(
         domain=_domain(fields.nested("domain")) if fields.has("domain") else None,
         gain=_gain(fields.nested("gain")) if fields.has("gain") else None,
+        stability=_stability(fields.nested("stability")) if fields.has("stability") else None,
     )
     fields.done()
     return calibration
@@ -89,6 +106,16 @@ def _gain(fields: Fields) -> GainCalibration:
     )
     fields.done()
     return gain
+
+
+def _stability(fields: Fields) -> StabilityCalibration:
+    stability = StabilityCalibration(
+        rho=fields.positive("rho", 1),
+        most_usual_sensitivity=fields.positive("most_usual_sensitivity", _LARGEST),
+        least_usual_rank_correlation=fields.number("least_usual_rank_correlation", -1, 1),
+    )
+    fields.done()
+    return stability
 
 
 def _percentiles(fields: Fields) -> tuple[float, ...]:

@@ -19,8 +19,14 @@ _NOTES = {
     "own_images": "Own and other images: an image that lies further than the threshold from those that the model"
     " learned from is called unlike the model's own (flagged). AUROC: how well images of another set are told from its"
     " own by that distance, by each of its two parts, and by the energy of the logits in its place.",
+    "stability_under_noise": "Stability: under noise that nobody sees, how far the map of all but one in twenty"
+    " explanations of held-out images changes at most, and how well it repeats at least.",
     "gain_per_rms": "Gain per RMS: probability moved over the RMS of the change, as all but one in twenty explanations"
     " of held-out images reach it.",
+    "pixel_order": "Pixel order: areas under the probability of the class as pixels are taken to black (deletion, less"
+    " is better) or come into a blurred image (insertion, more is better), in the order that each method gives them, at"
+    " random, and edges first; and the share of images where an order beats the random one. It asks which pixels as"
+    " they are carry the class, which is not what an adversarial explanation says: that is a change.",
     "sanity": "Sanity: how much of each method's map is left where the network's last layers are random, down to none"
     " of what was learned: the rank correlation of its pixels before and after, 0 for nothing, below 0 for a map"
     " turned round. A network trained on shuffled labels was not looked at.",

@@ -19,6 +19,7 @@ from app.reports.words import (
     part_in_words,
     percent,
     printable,
+    quality_in_words,
     ranked,
     role_in_words,
     second_in_words,
@@ -129,8 +130,6 @@ def _short(record: Record) -> Iterator[str]:
         yield second_in_words(result.second_opinion)
     if result.margin is not None:
         yield printable(result.margin.says)
-    if result.in_distribution is not None and result.in_distribution.verdict == "outside":
-        yield printable(result.in_distribution.sentence)
     for one in result.explanations:
         yield f"{title_of(one)}. {outcome(one, best.name)}"
 
@@ -175,6 +174,7 @@ def _target_part(number: int, one: TargetExplanation, record: Record) -> Part:
         ("settled at the size asked for", "yes" if one.converged else "no"),
         ("moved as asked for", "yes" if one.goal_met else "no"),
         *((("to be relied on", verdict_in_words(one.verdict)),) if one.verdict is not None else ()),
+        *(quality_in_words(one.quality) if one.quality is not None else ()),
     ]
     pictures = tuple(_shown(name, drawn, one) for name, drawn in one.pictures.items())
     words = (f"{wish(one)} {outcome(one, record.result.prediction.best.name)}",)

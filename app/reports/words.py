@@ -1,11 +1,12 @@
 """Numbers in words, for readers who do not read JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.service.options import ExplainOptions, Heatmap, Overlay
 from app.service.results import (
     ClassProbability,
     DrawnPicture,
+    ExplanationQuality,
     ImageFacts,
     Level,
     ModelFacts,
@@ -99,6 +100,25 @@ def outcome(one: TargetExplanation, read_as: str) -> str:
 def verdict_in_words(verdict: Verdict) -> str:
     """How far, and why."""
     return " ".join([_LEVELS[verdict.level], *(printable(reason.sentence) for reason in verdict.reasons)])
+
+
+def quality_in_words(quality: ExplanationQuality) -> Iterator[tuple[str, str]]:
+    """How good each map is, a row each, and what to compare it with."""
+    for method, found in quality.methods.items():
+        rank = found.repeat_rank_correlation_least
+        yield (
+            f"map by {method.replace('_', ' ')}",
+            f"gain for a change of its kind {found.probability_gain_per_rms:.3g} for each unit of RMS; pixels deleted"
+            f" {found.deletion_area:.3f}, inserted {found.insertion_area:.3f}; under noise it changes by up to"
+            f" {found.max_sensitivity:.3f} of its size"
+            + ("" if rank is None else f", and ranks correlate by {rank:.3f} or more"),
+        )
+    yield (
+        "pixels in other orders",
+        f"deleted {quality.random.deletion_area:.3f} at random, {quality.edges.deletion_area:.3f} edges first; inserted"
+        f" {quality.random.insertion_area:.3f} and {quality.edges.insertion_area:.3f} (areas under the probability;"
+        " deleted should be less, inserted more)",
+    )
 
 
 def second_in_words(second: SecondOpinion) -> str:

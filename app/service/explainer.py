@@ -26,8 +26,10 @@ from app.service.catalogue import Catalogue, Served
 from app.service.clock import Clock
 from app.service.explaining.beside import explain_beside
 from app.service.explaining.dicom import DicomObjects
+from app.service.explaining.judge import check_judge, read_by_judge
 from app.service.explaining.judging import judge_all
 from app.service.explaining.pictures import Style
+from app.service.explaining.quality import Subject, measure_quality, with_quality
 from app.service.explaining.search import draw_searched, search, with_tiles
 from app.service.explaining.sent import arrays_npz, as_asked
 from app.service.explaining.sheet import SheetRow, draw_sheet
@@ -197,9 +199,10 @@ class Explainer:
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
         steps = options.expected_gradients(rows, len(sizes))
-        second_model = None if twin is None else twin.model
+        second = None if twin is None else twin.model
+        judge = self._judge(served, twin, options)
         with (
-            self._engine.place(served.model, rows=rows, steps=steps, second=second_model) as place,
+            self._engine.place(served.model, rows=rows, steps=steps, second=second, copies=options.copies) as place,
             ExitStack() as late,
         ):
             with clock.measure("decode"):
@@ -216,20 +219,20 @@ class Explainer:
                 prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
-                second = ask_twin(place, twin, upload, prediction, options.top_k, token)
+                opinion = ask_twin(place, twin, upload, prediction, options.top_k, token)
             followed = upload.fitted if tiles is None else tiles.fitted[0]
             follower = Follower(mailbox, followed, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
                 searched = search(place, upload, tiles, chosen, options, sizes, token, follower)
                 found = searched.found
-                network = checkpoint.network
-                beside = explain_beside(place, network, upload.fitted, chosen, found, options, token)
+                beside = explain_beside(place, checkpoint.network, upload.fitted, chosen, found, options, token)
                 margin = margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
+                subject = Subject(checkpoint.network, upload.fitted, chosen, options, rho, found, beside)
+                quality = measure_quality(place, subject, token)
             finishing = token.without_deadline() if options.partial else token
             with clock.measure("explain", place):
-                score = domain_score(place, checkpoint.domain, upload.fitted, finishing)
-            known = in_distribution_of(checkpoint, score)
+                known = in_distribution_of(checkpoint, domain_score(place, checkpoint.domain, upload.fitted, finishing))
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
                 style = Style(options, scale, PictureRoom(self._max_picture_bytes))
@@ -240,10 +243,13 @@ class Explainer:
                     upload, chosen, searched.all_sizes, beside, sent.at_sizes, after, options, sizes, checkpoint
                 )
                 judged = with_tiles(place, searched, sent, judged, classes, finishing)
+                readings = read_by_judge(place, judge, upload.fitted, sent.at_sizes[0].fitted, targets, finishing)
             with clock.measure("render"):
                 small = [picture for one in sent.at_sizes for picture in one.small]
                 explanations = objects.added_to(
-                    with_sweeps(judged, prediction, upload.decoded, small, options, finishing),
+                    with_sweeps(
+                        with_quality(judged, quality, readings), prediction, upload.decoded, small, options, finishing
+                    ),
                     found.explanation.perturbation,
                     options.scale_or(scale),
                     finishing,
@@ -258,11 +264,11 @@ class Explainer:
             image=started.image,
             prediction=prediction,
             in_distribution=known,
-            second_opinion=second,
+            second_opinion=opinion,
             explanations=tuple(
                 replace(
                     as_asked(one, options),
-                    verdict=verdict_of(reasons_for(one, known, second, checkpoint.description.calibration)),
+                    verdict=verdict_of(reasons_for(one, known, opinion, checkpoint.description.calibration)),
                 )
                 for one in explanations
             ),
@@ -346,6 +352,19 @@ class Explainer:
 
     def _twin(self, options: PredictOptions) -> Served | None:
         return self._catalogue.twin(options.model) if options.second_opinion else None
+
+    def _judge(self, served: Served, twin: Served | None, options: ExplainOptions) -> Served | None:
+        """Who reads the explained pictures: whoever is named, or the twin, where it is shown what the model is."""
+        if not options.quality:
+            return None
+        if options.judge is None:
+            alike = twin is not None and twin.checkpoint.description.input == served.checkpoint.description.input
+            return twin if alike else None
+        if options.judge == served.checkpoint.name:
+            raise OptionError(f"judge is {options.judge}, the model itself; name another, or leave it out.")
+        judge = self._catalogue.served(options.judge)
+        check_judge(judge, served)
+        return judge
 
     def _beside(self, served: Served, options: AuditOptions) -> list[Served]:
         """The further model that an audit is of, if any."""

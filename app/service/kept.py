@@ -19,10 +19,11 @@ _CLASS_BYTES = 170
 _TARGET_BYTES = 1700
 _CELL_BYTES = 50
 _REASON_BYTES = 450
+_MAP_BYTES = 600
 _TILE_BYTES = 900
 _RECORD_BYTES = 2500
 """What Python needs beside the files: for a class of the prediction, a target or size of a sweep with its pictures, a
-cell of its agreements, a reason of its verdict, a tile, and the rest."""
+cell of its agreements, a reason of its verdict, a tile, the quality of a map, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -158,12 +159,15 @@ def bytes_of(record: Record) -> int:
     files = [record.upload, *of_all, result.arrays_npz or b"", *pictures, *films, *objects]
     predictions = [result.prediction, *([result.second_opinion.prediction] if result.second_opinion else [])]
     classes = sum(len(one.top) for one in predictions) + sum(len(one.top_after) for one in explained)
+    qualities = [len(one.quality.methods) for one in explained if one.quality is not None]
+    judges = sum(one.judge is not None for one in explained)
     return (
         sum(map(len, files))
         + _CLASS_BYTES * classes
         + _TARGET_BYTES * len(explained)
         + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
-        + _REASON_BYTES * sum(reasons)
+        + _REASON_BYTES * (sum(reasons) + judges)
+        + _MAP_BYTES * sum(2 + methods for methods in qualities)
         + _TILE_BYTES * sum(len(one.tiles) for one in explained)
         + _RECORD_BYTES
     )

@@ -9,7 +9,9 @@ from app.adversarial.nearest import FLIP_EVALUATIONS
 from app.adversarial.robustness import EVALUATIONS
 from app.adversarial.smoothing import Smoothing
 from app.comparison.audit import GRADIENTS_A_STEP, AttackOptions, Goal
+from app.comparison.deletion import BASELINE_ORDERS, PASSES_OF_AN_ORDER
 from app.comparison.methods import EXPECTED_GRADIENTS, METHODS
+from app.comparison.stability import StabilityOptions
 from app.errors import OptionError
 from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
@@ -46,6 +48,7 @@ MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
 LEAST_PICTURE_SIDE, MOST_SIDE = 16, 65_535
 INPUT = "input"
+QUALITY_NOISE = StabilityOptions()
 SWEPT_BEYOND = 2.0  # times rho, up to which a sweep of so many sizes goes
 
 
@@ -158,6 +161,8 @@ class ExplainOptions(PredictOptions):
         tile_overlap: of neighbouring tiles, as a share of their side.
         seed: of whatever is random; neither method is.
         margin: whether to say how much change the prediction withstands, too.
+        quality: whether to measure how good each map is, too, and to let another network read the explained picture.
+        judge: name of that network; None for the model's twin, if it gives a second opinion.
         partial: where the time is over, the answer is what was found by then, in place of an error.
     """
 
@@ -179,6 +184,8 @@ class ExplainOptions(PredictOptions):
     tile_overlap: float = 0.25
     seed: int = 0
     margin: bool = False
+    quality: bool = False
+    judge: str | None = None
     partial: bool = False
 
     def __post_init__(self) -> None:
@@ -191,6 +198,8 @@ class ExplainOptions(PredictOptions):
             raise OptionError(f"rho is {self.rho:g}; it is an RMS pixel size above 0 and at most 1.")
         if self.method == COUNTERFACTUAL:
             self._require_free_size()
+        if self.judge is not None and not self.quality:
+            raise OptionError("judge is given, but reads explained pictures for quality alone; give quality=true.")
         _require_sweep(self.sweep)
         if self.steps is not None:
             _within("steps", self.steps, 1, MAX_STEPS, "gradient steps")
@@ -207,6 +216,9 @@ class ExplainOptions(PredictOptions):
         of_a_sweep = [name for name in self.include if name in OF_A_SWEEP]
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
+        self._require_sides()
+
+    def _require_sides(self) -> None:
         if self.picture_side is not None:
             _within("picture_side", self.picture_side, LEAST_PICTURE_SIDE, MOST_SIDE, "pixels")
         if not 0 <= self.tile_overlap <= MAX_OVERLAP:
@@ -228,6 +240,8 @@ class ExplainOptions(PredictOptions):
                 f"methods names {self.other_methods[0]}, but tiles are explained adversarially alone; leave methods or"
                 " tile out."
             )
+        if self.quality:
+            raise OptionError("quality is of the image seen at once; leave quality or tile out.")
         for name in ("arrays", "parametric_map"):
             if name in self.include:
                 raise OptionError(f"include names {name}, which is of the image seen at once; leave it or tile out.")
@@ -237,6 +251,11 @@ class ExplainOptions(PredictOptions):
         for name, value in given:
             if value is not None:
                 raise OptionError(f"{name} is given, but method counterfactual finds it by itself; leave {name} out.")
+        if self.quality:
+            raise OptionError(
+                "quality is measured of explanations of one size, and method counterfactual has a size of its own;"
+                " leave quality out."
+            )
         if self.direction == "discourage":
             raise OptionError(
                 "direction is discourage, but method counterfactual leads away from the class that was predicted and"
@@ -269,8 +288,19 @@ class ExplainOptions(PredictOptions):
 
         What is found once, the maps of other methods at one size and the margin, is shared out among them.
         """
-        others = -(-sum(EXPECTED_GRADIENTS[name] for name in self.other_methods) // sizes)
-        return self.most_steps + others + (EVALUATIONS // rows if self.margin else 0)
+        others = sum(EXPECTED_GRADIENTS[name] for name in self.other_methods)
+        once = others + (self._quality_gradients(others) if self.quality else 0)
+        return self.most_steps - (-once // sizes) + (EVALUATIONS // rows if self.margin else 0)
+
+    @property
+    def copies(self) -> int:
+        """Images that are explained at once beside the targets."""
+        return QUALITY_NOISE.maps if self.quality else 0
+
+    def _quality_gradients(self, others: int) -> int:
+        """Of one target, whose further methods take `others`; a forward pass counts as a third of one."""
+        orders = 1 + len(self.other_methods) + BASELINE_ORDERS
+        return QUALITY_NOISE.maps * (self.most_steps + others) + orders * PASSES_OF_AN_ORDER // 3
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,10 @@ class Chosen:
     roles: list[str]
     against: int | None
 
-    def aims(self) -> Aims:
-        """What the search for each target climbs: its cross entropy, or its margin to the other class."""
-        label, classes = torch.tensor(self.targets), len(self.logits)
+    def aims(self, label: Tensor | None = None) -> Aims:
+        """What the search for each target, or for each of these, climbs: its cross entropy, or its margin."""
+        label = torch.tensor(self.targets) if label is None else label
+        classes = len(self.logits)
         if self.against is None:
             return Aims.alike(label, margin=False, classes=classes)
         rivals = torch.arange(classes).eq(self.against).expand(len(label), classes)
@@ -134,6 +135,12 @@ def choose(place: Place, image: Tensor, classes: Sequence[str], options: Explain
     return Chosen(logits, [target for target, _ in kept], [role for _, role in kept], against)
 
 
+def rows_of(label: Tensor, options: ExplainOptions, rho: float) -> Rows:
+    """How each target, int64 (rows,), is searched for at one size."""
+    make_rows = fast_rows if options.method == "fast" else paper_rows
+    return make_rows(label, direction=options.direction, rho=rho, steps=options.most_steps)
+
+
 def explain_targets(
     place: Place,
     image: Tensor,
@@ -153,10 +160,7 @@ def explain_targets(
         DeadlineExceeded: the same, unless the options ask for what was found by then.
     """
     label = torch.tensor(chosen.targets)
-    make_rows = fast_rows if options.method == "fast" else paper_rows
-    rows = Rows.joined(
-        [make_rows(label, direction=options.direction, rho=size, steps=options.most_steps) for size in sizes]
-    )
+    rows = Rows.joined([rows_of(label, options, size) for size in sizes])
     aims = Aims.joined([chosen.aims()] * len(sizes))
     each = image.repeat_interleave(len(label), 0) if image.dim() == 4 else image.expand(len(rows), *image.shape)
     climbed = place.climb(Ask(each, rows, aims, cut_at_deadline=options.partial), token, observe)

@@ -222,6 +222,72 @@ class ExplainedTile:
 
 
 @dataclass(frozen=True)
+class MapQuality:
+    """How good one method's map of a target is, measured on the network's input.
+
+    Attributes:
+        probability_gain_per_rms: the target's probability, moved as asked for, over the RMS of a change like the map.
+        deletion_area: under the target's probability as its strongest pixels go to black, 0 to 1.
+        insertion_area: as they come into a blurred image.
+        max_sensitivity: largest change of the map under noise within `QUALITY_NOISE.radius`, over its own L2 norm.
+        repeat_rank_correlation_mean, repeat_rank_correlation_least: with maps of the image under Gaussian noise of
+            `QUALITY_NOISE.noise_rms`; None where a map is the same everywhere.
+        repeat_ssim_mean, repeat_ssim_least: their structural similarity.
+    """
+
+    probability_gain_per_rms: float
+    deletion_area: float
+    insertion_area: float
+    max_sensitivity: float
+    repeat_rank_correlation_mean: float | None
+    repeat_rank_correlation_least: float | None
+    repeat_ssim_mean: float
+    repeat_ssim_least: float
+
+
+@dataclass(frozen=True)
+class BaselineAreas:
+    """The same areas for pixels in an order that knows nothing of the network: at random, or strongest edges first."""
+
+    deletion_area: float
+    insertion_area: float
+
+
+@dataclass(frozen=True)
+class JudgeReading:
+    """What another network reads in the explained picture that is sent.
+
+    Attributes:
+        reads, reads_id: its most probable class, by the name and id that this has in its own model.
+        reads_target: that is the explained class.
+        probability_before, probability_after: of the explained class, by the judge, for the upload and the picture.
+    """
+
+    model: ModelFacts
+    reads: str
+    reads_id: int
+    reads_target: bool
+    probability_before: float
+    probability_after: float
+
+
+@dataclass(frozen=True)
+class ExplanationQuality:
+    """How good the maps of one target are.
+
+    Attributes:
+        methods: by name, adversarial first.
+        random, edges: what the areas come to without any explanation.
+        cost: of measuring all that.
+    """
+
+    methods: Mapping[str, MapQuality]
+    random: BaselineAreas
+    edges: BaselineAreas
+    cost: MethodCost
+
+
+@dataclass(frozen=True)
 class TargetExplanation:
     """One target explained. Sizes and probabilities are measured on the explained picture: clamped, 8 bit.
 
@@ -245,6 +311,8 @@ class TargetExplanation:
         sweep: the same at rising sizes, the first of them 0; empty unless asked for.
         animation: of the sweep's explained pictures, where it was asked for.
         objects: DICOM files by kind, secondary_capture and parametric_map: those asked for.
+        quality: of its maps; None where it was not asked for, or the time was over first.
+        judge: what another network reads in the explained picture; None where none was asked.
         verdict: how far it is to be relied on; None at the further sizes of a sweep.
         tiles: row by row; empty unless it is an explanation by tiles. Then probabilities and sizes above are of the
             whole picture seen at once, `rho` is of each tile, `steps` the most of any tile, and `converged` all did.
@@ -276,6 +344,8 @@ class TargetExplanation:
     sweep: "tuple[TargetExplanation, ...]" = ()
     animation: AnimatedPicture | None = None
     objects: Mapping[str, bytes] = field(default_factory=dict)
+    quality: ExplanationQuality | None = None
+    judge: JudgeReading | None = None
     verdict: Verdict | None = None
     tiles: tuple[ExplainedTile, ...] = ()
 

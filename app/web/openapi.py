@@ -20,6 +20,16 @@ Classifies images with robust networks, and explains each answer by attacking it
 how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
 image in base64, or the image itself with options in the query. [An image to try](docs/example.png).
 """
+PART_EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "a frame of a DICOM file, a part of it, in a window of one's own": {
+        "image": "example.dcm",
+        "frame": 2,
+        "window": [300, 800],
+        "region": [2, 2, 28, 28],
+    },
+    "the second page of a TIFF, within ten seconds": {"image": "example.tiff", "page": 2, "timeout_ms": 10_000},
+}
+"""Of every route that takes an image."""
 _IMAGE_FILE = {"type": "string", "format": "binary", "description": ACCEPTED}
 
 Schema = dict[str, Any]
@@ -30,14 +40,14 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
 
     Args:
         options: what the route takes.
-        examples: by summary, JSON members beside the example image.
+        examples: by summary, JSON members beside the example image; `image` names another file of `STATIC`.
     """
     schemas = {option.name: dict(option.schema) for option in options}
-    image = base64.b64encode(EXAMPLE_IMAGE.read_bytes()).decode("ascii")
     as_json = {
         "schema": _object({"image": {"type": "string", "contentEncoding": "base64", "minLength": 1}, **schemas}),
         "examples": {
-            summary: {"summary": summary, "value": {"image": image, **members}} for summary, members in examples.items()
+            summary: {"summary": summary, "value": _with_image(members)}
+            for summary, members in {**examples, **PART_EXAMPLES}.items()
         },
     }
     # Without an example the API page would send words of its own for what has no default; empty is not given.
@@ -49,6 +59,11 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
         "requestBody": {"required": True, "content": content},
         "parameters": [_parameter(option) for option in options],
     }
+
+
+def _with_image(members: Mapping[str, object]) -> Schema:
+    image = STATIC / str(members.get("image", EXAMPLE_IMAGE.name))
+    return {**members, "image": base64.b64encode(image.read_bytes()).decode("ascii")}
 
 
 def problems(*slugs: str) -> dict[int | str, Schema]:

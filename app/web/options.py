@@ -401,6 +401,28 @@ EXPLAIN = (
         },
     ),
     Option(
+        "quality",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": ExplainOptions.quality,
+            "description": "measure how good each method's map is: what probability a change like it gains, deletion"
+            " and insertion of pixels beside random and edge orders, how it stands noise; and let another network read"
+            " the explained picture. It costs about twenty explanations more",
+        },
+    ),
+    Option(
+        "judge",
+        text,
+        "the name of a model",
+        {
+            "type": "string",
+            "description": "with quality, name of the model that reads the explained picture; by default the model's"
+            " plain twin, where it names one and second_opinion is not false",
+        },
+    ),
+    Option(
         "partial",
         truth,
         "true or false",
@@ -413,11 +435,6 @@ EXPLAIN = (
         },
     ),
 )
-
-NOT_YET: Mapping[str, tuple[object, ...]] = {
-    "quality": (False, "false"),
-}
-"""Options of later builds, with the values that ask for nothing this build lacks."""
 
 
 def predict_options(given: Given) -> PredictOptions:
@@ -441,10 +458,7 @@ def audit_options(given: Given) -> AuditOptions:
 
 def explain_options(given: Given) -> ExplainOptions:
     """Options of an explanation; raises as `predict_options` does."""
-    for name, harmless in NOT_YET.items():
-        if any(value is not None and value not in harmless for value in given.get(name, [])):
-            raise OptionError(f"{name} is not offered by this build; leave it out.")
-    return ExplainOptions(**_read({name: given[name] for name in given if name not in NOT_YET}, EXPLAIN))
+    return ExplainOptions(**_read(given, EXPLAIN))
 
 
 def _read(given: Given, options: Sequence[Option]) -> dict[str, Any]:

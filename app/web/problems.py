@@ -118,7 +118,7 @@ class Reached(BaseModel):
     """How far the search for a target had come by the deadline."""
 
     target: str
-    target_id: int
+    target_id: int = Field(description="place of the target among the model's classes, from 0")
     step: int = Field(description="steps made")
     steps: int = Field(description="steps to be made at the most")
     probability: float = Field(description="of the target, after as many")
@@ -143,7 +143,7 @@ class Problem(BaseModel):
 
     type: str = Field(description="stable, and a page that explains it")
     title: str
-    status: int
+    status: int = Field(description="of HTTP, as of the response itself")
     detail: str
     instance: str = Field(description="the request's id, as in the header X-Request-ID")
     reached: list[Reached] | None = Field(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.images.animation import AnimatedPicture
 from app.service import results
+from app.service.options import QUALITY_NOISE
 from app.service.progress import Started
 from app.web.file_names import (
     ORIGINAL,
@@ -32,9 +33,9 @@ _TIMING = "milliseconds spent queued and in each part of the work"
 class InputSize(BaseModel):
     """What the network takes, in pixels, and how an image of another shape is fitted to it."""
 
-    height: int
-    width: int
-    channels: int
+    height: int = Field(description="pixels")
+    width: int = Field(description="pixels")
+    channels: int = Field(description="1 for grey, 3 for RGB")
     fit: str = Field(description="stretch, letterbox or center_crop")
 
 
@@ -49,17 +50,17 @@ class Model(BaseModel):
 class Region(BaseModel):
     """A rectangle in the uploaded image's own pixels."""
 
-    left: int
-    top: int
-    width: int
-    height: int
+    left: int = Field(description="pixels of the upload, from 0")
+    top: int = Field(description="pixels of the upload, from 0")
+    width: int = Field(description="pixels of the upload")
+    height: int = Field(description="pixels of the upload")
 
 
 class LevelWindow(BaseModel):
     """Levels that run from black to white, in the file's own units, such as HU."""
 
-    center: float
-    width: float
+    center: float = Field(description="level shown as middle grey, in the file's own units")
+    width: float = Field(description="levels from black to white, in the file's own units")
 
 
 class Image(BaseModel):
@@ -67,13 +68,13 @@ class Image(BaseModel):
 
     sha256: str
     format: str
-    width: int
-    height: int
+    width: int = Field(description="pixels, as decoded and turned upright")
+    height: int = Field(description="pixels, as decoded and turned upright")
     seen: Region
     page: int | None = Field(description="of a PDF or TIFF, from 1; null for what has no pages")
-    pages: int | None
+    pages: int | None = Field(description="how many the file has; null for what has no pages")
     frame: int | None = Field(description="of any other file, from 1; null for what has pages")
-    frames: int | None
+    frames: int | None = Field(description="how many the file has; null for what has pages")
     window: LevelWindow | None = Field(description="of a DICOM file's grey levels, null where none was used")
     notes: list[str] = Field(description="what decoding had to decide, such as which frame was taken")
 
@@ -82,8 +83,8 @@ class ClassProbability(BaseModel):
     """One class and its softmax probability."""
 
     class_name: str = Field(serialization_alias="class")
-    class_id: int
-    probability: float
+    class_id: int = Field(description="place of the class among the model's, from 0")
+    probability: float = Field(description="softmax, 0 to 1")
 
 
 class Prediction(ClassProbability):
@@ -104,8 +105,8 @@ class Picture(BaseModel):
     """A picture: inside the JSON as base64 (`data`), or beside it under the name `file`."""
 
     media_type: str
-    width: int
-    height: int
+    width: int = Field(description="pixels of the picture")
+    height: int = Field(description="pixels of the picture, a heatmap's colour bar among them")
     data: str | None = Field(description="base64; null where the picture is a file beside this JSON")
     file: str | None = Field(description="the name of its part or file; null where data has it")
     scale: float | None = Field(description="pixel level at the end of a heatmap's colour bar")
@@ -117,8 +118,8 @@ class Picture(BaseModel):
 class MethodCost(BaseModel):
     """What one target's map took: passes forward and back, and passes forward alone."""
 
-    gradient_evaluations: int
-    forward_passes: int
+    gradient_evaluations: int = Field(description="passes forward and back")
+    forward_passes: int = Field(description="passes forward alone")
 
 
 class AgreementTable(BaseModel):
@@ -134,7 +135,7 @@ class Animation(BaseModel):
 
     media_type: str
     width: int = Field(description="pixels; small pictures are enlarged by a whole factor")
-    height: int
+    height: int = Field(description="pixels")
     frames: int = Field(description="as many as the sweep has sizes")
     seconds: float = Field(description="before it starts again")
     data: str | None = Field(description="base64; null where the film is a file beside this JSON")
@@ -148,7 +149,7 @@ class SweepPoint(BaseModel):
     probability_before: float = Field(description="of the target, for the upload")
     probability_after: float = Field(description="of the target, for the explained picture of this size")
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
-    margin_after: float | None
+    margin_after: float | None = Field(description="the same for the explained picture of this size")
     perturbation_rms: float = Field(description="RMS size reached, pixels in [0, 1]")
     perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
     steps: int = Field(description="gradient steps made")
@@ -170,10 +171,66 @@ class DicomObject(BaseModel):
     file: str | None = Field(description="the name of its part or file; null where data has it")
 
 
+class MapQuality(BaseModel):
+    """How good one method's map of the target is; measured on the network's input, pixels in [0, 1]."""
+
+    probability_gain_per_rms: float = Field(
+        description="the target's probability, moved as asked for, over the RMS size of a change like the map"
+    )
+    deletion_area: float = Field(
+        description="0 to 1: area under the target's probability against the share of pixels taken to black, the map's"
+        " strongest first; the smaller the better, beside random and edges"
+    )
+    insertion_area: float = Field(
+        description="0 to 1: the same as pixels come into a blurred image; the larger the better"
+    )
+    max_sensitivity: float = Field(
+        description="largest change of the map, as a share of its own L2 size, under noise of up to"
+        f" {QUALITY_NOISE.radius:g} of a pixel's range ({QUALITY_NOISE.samples} samples); 0 is wholly stable"
+    )
+    repeat_rank_correlation_mean: float | None = Field(
+        description=f"-1 to 1: of the map with {QUALITY_NOISE.repeats} made of the image with normal noise of"
+        " 1/255, about what saving it anew changes; null where a map is the same everywhere"
+    )
+    repeat_rank_correlation_least: float | None = Field(description="the least of these")
+    repeat_ssim_mean: float = Field(description="structural similarity with the same maps, -1 to 1")
+    repeat_ssim_least: float = Field(description="the least of these")
+
+
+class BaselineAreas(BaseModel):
+    """What the areas come to in an order of pixels that knows nothing of the network."""
+
+    deletion_area: float = Field(description="0 to 1, as of a map")
+    insertion_area: float = Field(description="0 to 1, as of a map")
+
+
+class Quality(BaseModel):
+    """How good the maps of one target are."""
+
+    methods: dict[str, MapQuality] = Field(description="of each method, adversarial first")
+    random: BaselineAreas = Field(description="pixels in random order, the mean of three")
+    edges: BaselineAreas = Field(description="strongest edges of the image first")
+    cost: MethodCost = Field(description="about what measuring it took")
+
+
+class JudgeReading(BaseModel):
+    """What another network reads in the explained picture."""
+
+    model: Model
+    reads: str = Field(description="its most probable class for the explained picture")
+    reads_id: int = Field(description="its place among the judge's classes, from 0")
+    reads_target: bool = Field(description="whether that is the explained class")
+    probability_before: float = Field(description="of the explained class, by the judge, for the upload; 0 to 1")
+    probability_after: float = Field(description="the same for the explained picture")
+
+
 class Reason(BaseModel):
     """One thing that was measured, and how far the explanation is to be relied on by it alone."""
 
-    about: str = Field(description="search, image, twin or gain (of probability for the size of the change)")
+    about: str = Field(
+        description="search, image, twin, gain (of probability for the size of the change); with quality also stability"
+        " (under noise) and judge"
+    )
     level: Literal["high", "low", "abstain"]
     sentence: str = Field(description="what was found")
 
@@ -207,19 +264,19 @@ class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
     target: str
-    target_id: int
+    target_id: int = Field(description="place of the target among the model's classes, from 0")
     role: str = Field(description="predicted, runner_up or named")
     against: str | None = Field(description="the class that the target was contrasted with, null without contrast")
-    against_id: int | None
+    against_id: int | None = Field(description="its place among the model's classes, from 0")
     direction: str = Field(description="encourage or discourage; of a counterfactual, discourage where it leads away")
     method: str
-    probability_before: float
-    probability_after: float
+    probability_before: float = Field(description="of the target, for the upload; softmax, 0 to 1")
+    probability_after: float = Field(description="of the target, for the explained picture; softmax, 0 to 1")
     margin_before: float | None = Field(description="logit of the target less that of against; null without contrast")
-    margin_after: float | None
+    margin_after: float | None = Field(description="the same for the explained picture")
     rho: float = Field(description="RMS size asked for, pixels in [0, 1]; of a counterfactual, the size found")
-    perturbation_rms: float
-    perturbation_l2: float
+    perturbation_rms: float = Field(description="RMS size reached, at the network's input, pixels in [0, 1]")
+    perturbation_l2: float = Field(description="L2 size reached, pixels in [0, 1]")
     steps: int = Field(description="gradient steps made")
     cut_short: bool = Field(description="with partial: the time was over before the search was done")
     converged: bool = Field(
@@ -242,6 +299,13 @@ class Explanation(BaseModel):
     objects: dict[str, DicomObject] = Field(description="secondary_capture, parametric_map: those asked for")
     sweep: list[SweepPoint] = Field(description="at rising sizes, the first of them 0; empty unless asked for")
     animation: Animation | None = Field(description="of the sweep, where include names it")
+    quality: Quality | None = Field(
+        description="how good the maps are; null unless asked for, and with partial where the time was over first"
+    )
+    judge: JudgeReading | None = Field(
+        description="with quality: what another network, by default the model's plain twin, reads in the explained"
+        " picture; null where there is none"
+    )
     verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
     tiles: list[ExplainedTile] = Field(
         description="row by row, where tile was given. Probabilities and perturbation sizes above are then of the"
@@ -275,7 +339,7 @@ class SmallestChange(BaseModel):
     perturbation_l2: float | None = Field(description="its L2 size")
     probability_after: float | None = Field(description="of the class that was predicted, with the change")
     changed_class_to: str | None = Field(description="what is read then; null where it is the same class still")
-    changed_class_id: int | None
+    changed_class_id: int | None = Field(description="its place among the model's classes, from 0")
     largest_rms_tried: float = Field(
         description="RMS size of the largest change tried; not flipped up to it if not found"
     )
@@ -307,7 +371,7 @@ class Certificate(BaseModel):
 
     abstains: bool = Field(description="no radius can be promised")
     smoothed_class: str | None = Field(description="what the smoothed classifier answers")
-    smoothed_class_id: int | None
+    smoothed_class_id: int | None = Field(description="its id, from 0")
     agrees: bool = Field(description="the smoothed classifier answers what the network predicts without noise")
     probability_at_least: float = Field(description="of that class under noise, with confidence 1 - alpha")
     radius_l2: float | None = Field(
@@ -396,9 +460,9 @@ class ExplanationAudit(BaseModel):
     perturbation_rms: float | None = Field(description="RMS size of the change, pixels in [0, 1]")
     perturbation_l2: float | None = Field(description="L2 size of the change, pixels in [0, 1]")
     class_before: str = Field(description="what the image is read as, which the map before is of")
-    class_before_id: int
+    class_before_id: int = Field(description="its place among the model's classes, from 0")
     class_after: str | None = Field(description="what the changed image is read as, which the map after is of")
-    class_after_id: int | None
+    class_after_id: int | None = Field(description="its place among the model's classes, from 0")
     pictures: dict[str, Picture] = Field(
         description="map_before, changed (the image with the change: upload it again) and map_after, at the network's"
         " input size; each map on its own scale; map_before alone where nothing was found"
@@ -562,6 +626,8 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         },
         sweep=sweep,
         animation=None if one.animation is None else _animation(one.animation, animation_name(one), embed=embed),
+        quality=None if one.quality is None else Quality.model_validate(asdict(one.quality)),
+        judge=None if one.judge is None else _judge(one.judge),
         verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
         tiles=[_tile(tile) for tile in one.tiles],
         most_moved_tile=None if one.most_moved_tile is None else Region(**asdict(one.most_moved_tile.box)),
@@ -572,10 +638,16 @@ def _tile(tile: results.ExplainedTile) -> ExplainedTile:
     return ExplainedTile(**{**asdict(tile), "predicted": _top([tile.predicted])[0]})
 
 
+def _judge(read: results.JudgeReading) -> JudgeReading:
+    said = {name: getattr(read, name) for name in JudgeReading.model_fields if name != "model"}
+    return JudgeReading(model=_model(read.model), **said)
+
+
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
-    built = ("methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation", "verdict", "tiles")
-    plain = {name: getattr(one, name) for name in answer.model_fields if name not in (*built, "most_moved_tile")}
+    built = {"methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation"}
+    built |= {"quality", "judge", "verdict", "tiles", "most_moved_tile"}
+    plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 
 

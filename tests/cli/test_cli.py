@@ -45,6 +45,16 @@ def test_explain_writes_pictures_and_the_answer(aex: Aex, tmp_path: Path) -> Non
         assert float(np.sqrt((arrays["perturbation"] ** 2).mean())) == pytest.approx(0.05, rel=0.02)
 
 
+def test_the_quality_of_each_map_is_told_in_a_table(aex: Aex, tmp_path: Path) -> None:
+    status, out, _ = aex("explain", CAT, "--quality", "--methods", "gradient", "--out", tmp_path / "out")
+    assert status == 0
+    answer = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    for one in answer["explanations"]:
+        for found in one["quality"]["methods"].values():
+            assert f"{found['deletion_area']:.3f}" in out
+        assert f"{one['quality']['edges']['insertion_area']:.3f}" in out
+
+
 def test_margins_are_told_in_a_table_and_in_sentences(aex: Aex) -> None:
     status, out, _ = aex("margins", CAT, "--certificate", "--sigma", "0.05", "--draws", "100")
     assert status == 0

@@ -148,7 +148,7 @@ def test_a_calibrated_model_knows_its_own_images_and_says_how_well(data: Path, t
     (flat / "anywhere").mkdir(parents=True)
     for level in range(3):
         Image.new("RGB", (20, 20), (80 * level,) * 3).save(flat / "anywhere" / f"{level}.png")
-    words = ("--only", "", "--calibrate", "--others", flat, "--sanity", "--images", "2", "--record")
+    words = ("--only", "", "--calibrate", "--others", flat, "--sanity", "--quality", "--images", "2", "--record")
     out = aex_evaluate(ours, "--data", data, *words)
     assert "other images" in out
     scores = json.loads((ours / "model.json").read_text())["scores"]
@@ -161,11 +161,14 @@ def test_a_calibrated_model_knows_its_own_images_and_says_how_well(data: Path, t
         1.0,
     )
     assert {row["rank_correlation"] for row in scores["sanity"]} >= {"adversarial", "gradcam"}
+    assert {row["by"] for row in scores["pixel_order"]} >= {"adversarial", "gradcam", "random", "edges"}
     loaded = load_checkpoint(ours, "cpu")
     assert loaded.domain is not None
     assert loaded.description.calibration is not None
     assert loaded.description.calibration.gain is not None
     assert loaded.description.calibration.gain.rho == 0.05
+    assert loaded.description.calibration.stability is not None
+    assert scores["stability_under_noise"]["images"] == 2
     card = (ours / "CARD.md").read_text()
     assert "called unlike the model's own" in card
 

@@ -1,5 +1,8 @@
 """Deletion and insertion of pixels on networks whose probabilities are known, and against a plain loop."""
 
+import copy
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -26,36 +29,48 @@ def mean_level(images: Tensor) -> Tensor:
 
 
 WHITE = torch.ones(1, 1, 4, 4, dtype=torch.float64)
-FORWARDS = torch.arange(16.0, 0.0, -1.0).view(1, 4, 4)
+FORWARDS = torch.arange(16.0, 0.0, -1.0).view(1, 1, 4, 4)
 
 
 def test_the_only_pixel_that_counts_goes_and_comes_first() -> None:
     found = deletion_insertion(corner, WHITE, TARGET, FORWARDS, ZERO)
-    assert found.deletion.explanation.item() == pytest.approx(1 / 32)  # from 1 to 0 within the first of 16 steps
-    assert found.insertion.explanation.item() == pytest.approx(31 / 32)
+    assert found.deletion.explanations.item() == pytest.approx(1 / 32)  # from 1 to 0 within the first of 16 steps
+    assert found.insertion.explanations.item() == pytest.approx(31 / 32)
 
 
 def test_the_only_pixel_that_counts_goes_and_comes_last() -> None:
     found = deletion_insertion(corner, WHITE, TARGET, -FORWARDS, ZERO)
-    assert found.deletion.explanation.item() == pytest.approx(31 / 32)
-    assert found.insertion.explanation.item() == pytest.approx(1 / 32)
+    assert found.deletion.explanations.item() == pytest.approx(31 / 32)
+    assert found.insertion.explanations.item() == pytest.approx(1 / 32)
 
 
 def test_where_all_pixels_count_alike_every_order_is_worth_a_half() -> None:
     found = deletion_insertion(mean_level, WHITE, TARGET, FORWARDS, ZERO)
     for areas in (found.deletion, found.insertion):
-        assert [areas.explanation.item(), areas.random.item(), areas.edges.item()] == pytest.approx([0.5] * 3)
+        assert [areas.explanations.item(), areas.random.item(), areas.edges.item()] == pytest.approx([0.5] * 3)
 
 
 def test_an_explanation_stands_beside_edges_and_the_mean_of_random_orders() -> None:
     options = DeletionOptions(steps=16, random_orders=2, seed=4)
     images = random_images(1, 1, channels=1, height=4, width=4)
     found = deletion_insertion(corner, images, TARGET, FORWARDS, options).deletion
-    alone = deletion_insertion(corner, images, TARGET, edges(images), options).deletion.explanation
+    alone = deletion_insertion(corner, images, TARGET, edges(images)[None], options).deletion.explanations[0]
     drawn = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(4))
-    random = [deletion_insertion(corner, images, TARGET, order, options).deletion.explanation for order in drawn]
+    random = deletion_insertion(corner, images, TARGET, drawn, options).deletion.explanations
     torch.testing.assert_close(found.edges, alone)
-    torch.testing.assert_close(found.random, (random[0] + random[1]) / 2)
+    torch.testing.assert_close(found.random, random.mean(0))
+
+
+def test_several_methods_have_the_areas_that_each_has_alone() -> None:
+    images, importance = random_images(1, 3, channels=1, height=4, width=4), random_images(5, 6, channels=1)[:, 0]
+    importance = importance[..., :4, :4].reshape(2, 3, 4, 4)
+    target = torch.tensor([1, 0, 1])
+    both = deletion_insertion(corner, images, target, importance, ZERO)
+    for method in range(2):
+        alone = deletion_insertion(corner, images, target, importance[method : method + 1], ZERO)
+        assert torch.equal(both.deletion.explanations[method], alone.deletion.explanations[0])
+        assert torch.equal(both.insertion.explanations[method], alone.insertion.explanations[0])
+        assert torch.equal(both.deletion.random, alone.deletion.random)
 
 
 def plain_area(network: nn.Module, begin: Tensor, end: Tensor, target: int, importance: Tensor, steps: int) -> float:
@@ -77,14 +92,14 @@ def plain_area(network: nn.Module, begin: Tensor, end: Tensor, target: int, impo
 def test_both_areas_equal_the_plain_loop_however_they_are_batched(rows_at_once: int) -> None:
     network, images, target = random_convnet(5), random_images(6, 3), torch.tensor([3, 0, 1])
     importance = random_images(7, 3, channels=1)[:, 0]
-    found = deletion_insertion(network, images, target, importance, DeletionOptions(7), rows_at_once=rows_at_once)
+    found = deletion_insertion(network, images, target, importance[None], DeletionOptions(7), rows_at_once=rows_at_once)
     soft = blurred(images)
     for i in range(3):
         black = torch.zeros_like(images[i])
         away = plain_area(network, images[i], black, int(target[i]), importance[i], 7)
         back = plain_area(network, soft[i], images[i], int(target[i]), importance[i], 7)
-        assert found.deletion.explanation[i].item() == pytest.approx(away)
-        assert found.insertion.explanation[i].item() == pytest.approx(back)
+        assert found.deletion.explanations[0, i].item() == pytest.approx(away)
+        assert found.insertion.explanations[0, i].item() == pytest.approx(back)
 
 
 def test_the_passes_said_are_the_passes_made() -> None:
@@ -127,3 +142,34 @@ def test_importance_keeps_the_sign_or_takes_the_strength() -> None:
 def test_a_curve_without_points_is_refused() -> None:
     with pytest.raises(OptionError, match="steps is 0; it must be a number of points of a curve"):
         DeletionOptions(steps=0)
+
+
+def test_both_areas_equal_those_of_quantus_curves() -> None:
+    """Of a grey image: quantus orders the values of each colour apart. Its curves lack the first point."""
+    quantus = pytest.importorskip("quantus", reason="quantus is not installed: pip install quantus")
+    network, importance = random_convnet(5, channels=1), random_images(7, 2, channels=1)[:, 0]
+    images, target = random_images(6, 2, channels=1), torch.tensor([3, 1])
+    steps = images[0].numel() // 2
+    found = deletion_insertion(network, images, target, importance[None], DeletionOptions(steps))
+
+    def areas(begin: Tensor, end: Tensor) -> list[float]:
+        def put(arr: Any, indices: Any, **_: object) -> Any:
+            changed = arr.copy()
+            rows = np.arange(len(arr))[:, None]
+            changed[rows, indices] = end.flatten(1).numpy()[rows, indices]
+            return changed
+
+        metric = quantus.PixelFlipping(features_in_step=2, perturb_func=put, normalise=False, disable_warnings=True)
+        curves = metric(
+            model=copy.deepcopy(network).float().eval(), x_batch=begin.numpy(), y_batch=target.numpy(),
+            a_batch=importance[:, None].numpy(), device="cpu", softmax=True,
+        )  # fmt: skip
+        first = network(begin).softmax(1).gather(1, target[:, None])
+        whole = torch.cat([first, torch.tensor(curves, dtype=torch.float64)], 1)
+        return torch.trapezoid(whole, dx=1 / steps).tolist()
+
+    with torch.no_grad():
+        assert areas(images, torch.zeros_like(images)) == pytest.approx(
+            found.deletion.explanations[0].tolist(), abs=1e-4
+        )
+        assert areas(blurred(images), images) == pytest.approx(found.insertion.explanations[0].tolist(), abs=1e-4)

@@ -48,6 +48,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
         sweep=2,
         methods=("adversarial", "gradient"),
         margin=True,
+        quality=True,
         include=("heatmap", "perturbation", "explained", "film_strip"),
     )
     made = explainer.record(picture(12, 16), options, WorkToken())

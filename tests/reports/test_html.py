@@ -2,13 +2,14 @@
 
 import base64
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
 from app.reports.reporter import Reporter
-from app.service.results import Record
+from app.service.results import InDistribution, Record
 from tests.reports.conftest import CLASSES, FILE_NAME, NOTICE
 
 VOID = {"br", "meta", "link", "img"}
@@ -82,6 +83,20 @@ def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
 def test_what_was_measured_of_the_model_and_what_limits_it_is_said(page: Page) -> None:
     for said in ("0.625", "0.25 (0.125 to 0.5)", "How far this goes", "cropped to its middle", "8 x 8 pixels, colour"):
         assert said in page.text
+
+
+def test_the_quality_of_each_map_stands_beside_that_of_pixels_in_other_orders(page: Page, record: Record) -> None:
+    for one in record.result.explanations:
+        assert one.quality is not None
+        for found in one.quality.methods.values():
+            assert f"pixels deleted {found.deletion_area:.3f}, inserted {found.insertion_area:.3f}" in page.text
+        assert f"deleted {one.quality.random.deletion_area:.3f} at random" in page.text
+
+
+def test_what_lies_outside_the_models_business_is_said_once(record: Record, reporter: Reporter) -> None:
+    known = InDistribution(2.0, 1.0, 100.0, "outside", "It lies outside.")
+    outside = replace(record, result=replace(record.result, in_distribution=known))
+    assert reporter.html(outside, FILE_NAME).decode().count("It lies outside.") == 1
 
 
 def test_the_margin_is_said_where_it_was_asked_for(page: Page, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -57,6 +58,34 @@ def test_each_status_is_described_as_a_problem(client: httpx.Client, path: str) 
     assert all(
         list(responses[status]["content"]) == ["application/problem+json"] for status in responses if status != "200"
     )
+
+
+NAMES_A_MODEL = {"model", "judge", "beside"}
+"""Options whose values are the installation's own."""
+
+
+@pytest.mark.parametrize("path", EXAMPLE_PATHS)
+def test_every_option_stands_in_an_example(client: httpx.Client, path: str) -> None:
+    content = client.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    shown = {name for example in content["examples"].values() for name in example["value"]}
+    assert set(content["schema"]["properties"]) - shown - NAMES_A_MODEL == set()
+
+
+def test_every_number_of_an_answer_is_told_in_words(client: httpx.Client) -> None:
+    untold = [
+        f"{name}.{field}"
+        for name, schema in client.get("/openapi.json").json()["components"]["schemas"].items()
+        for field, said in schema.get("properties", {}).items()
+        if is_number(said) and not said.get("description")
+    ]
+    assert untold == []
+
+
+def is_number(schema: dict[str, Any]) -> bool:
+    """Whether a field may be a number, or a list of numbers."""
+    kinds = [schema, *schema.get("anyOf", [])]
+    kinds += [kind["items"] for kind in kinds if "items" in kind]
+    return any(kind.get("type") in {"number", "integer"} for kind in kinds)
 
 
 @pytest.mark.parametrize("path", EXAMPLE_PATHS)

@@ -107,7 +107,7 @@ OPTIONS = [
     ("against=all", "against 'all' is no class of this model"),
     ("targets=dog&against=dog", "dog cannot be contrasted with itself"),
     ("methods=lime", "methods 'lime' is not offered; it must be one of adversarial, gradient,"),
-    ("quality=true", "quality is not offered by this build"),
+    ("judge=small", "judge is given, but reads explained pictures for quality alone"),
     ("margin=maybe", "margin is 'maybe'"),
     ("target=dog", "did you mean targets?"),
     ("rho=0.1&rho=0.2", "rho is given 2 times"),

@@ -8,11 +8,11 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.options import EXPLAIN, MARGIN, NOT_YET
+from app.web.options import EXPLAIN, MARGIN
 from tests.web.serving import picture
 
 IMAGE = picture()
-OPTIONS = [*dict.fromkeys(option.name for option in (*EXPLAIN, *MARGIN)), *NOT_YET]
+OPTIONS = list(dict.fromkeys(option.name for option in (*EXPLAIN, *MARGIN)))
 PATHS = st.sampled_from(["/v1/explanations", "/v1/predictions", "/v1/margins"])
 fuzzed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

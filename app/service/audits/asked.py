@@ -6,18 +6,18 @@ from torch import Tensor
 
 from app.adversarial.aims import Aims
 from app.adversarial.explain import fast_rows
-from app.adversarial.loop import require_finite
+from app.adversarial.rows import Rows
 from app.adversarial.sizes import l2
-from app.comparison.audit import GRADIENTS_A_STEP, Climb, ExplainedBy, Goal, audit
+from app.comparison.attribution import ExplainedBy
+from app.comparison.audit import GRADIENTS_A_STEP, Climb, Goal, audit
 from app.engine.asked_network import AskedNetwork
 from app.engine.device import Place
-from app.engine.jobs import Ask
 from app.engine.token import WorkToken
 from app.errors import OptionError
 from app.networks.checkpoint import Checkpoint
 from app.service.audits.attacks import MethodAudit, climb_of
 from app.service.audits.pictures import draw_audit
-from app.service.explaining.beside import asked_method
+from app.service.explaining.asked_methods import asked_explanation, asked_method
 from app.service.options import ADVERSARIAL, AuditOptions
 from app.service.results import ExplanationAudit
 
@@ -78,14 +78,10 @@ def _explained_by(place: Place, checkpoint: Checkpoint, name: str, token: WorkTo
         return lambda images, target: method(images, target).map
     classes, rho = len(checkpoint.description.classes), checkpoint.description.explanation.rho
 
-    def adversarial(images: Tensor, target: Tensor) -> Tensor:
-        rows = fast_rows(target, direction="encourage", rho=rho)
-        aims = Aims.alike(target, margin=False, classes=classes)
-        looped = place.climb(Ask(images, rows, aims), token).looped
-        require_finite(looped.non_finite_step)
-        return looped.perturbation
+    def rows(target: Tensor) -> tuple[Rows, Aims]:
+        return fast_rows(target, direction="encourage", rho=rho), Aims.alike(target, margin=False, classes=classes)
 
-    return adversarial
+    return asked_explanation(place, rows, token)
 
 
 def audited(picture: Tensor, attack: MethodAudit, checkpoint: Checkpoint) -> ExplanationAudit:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from app.adversarial.explain import explain, fast_rows
-from app.comparison.audit import AttackOptions, Audit, Climb, ExplainedBy, Goal, SmoothClimb, audit
+from app.comparison.attribution import ExplainedBy
+from app.comparison.audit import AttackOptions, Audit, Climb, Goal, SmoothClimb, audit
 from app.comparison.methods import METHODS
 from app.comparison.smooth_maps import smooth_grad_cam, smooth_gradient
 from app.errors import OptionError

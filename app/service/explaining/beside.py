@@ -1,6 +1,6 @@
 """Other methods' maps of the same targets, to lie beside the adversarial explanation, and how far all of them agree."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
@@ -10,18 +10,14 @@ from torch import Tensor, nn
 
 from app.adversarial.sizes import per_row, rms
 from app.comparison.agreement import agreement
-from app.comparison.attribution import Attribution, Cost
-from app.comparison.methods import LOOKS_INSIDE, METHODS, Method
-from app.engine.asked_network import AskedNetwork
+from app.comparison.attribution import Cost
 from app.engine.device import Place
 from app.engine.token import WorkToken
 from app.errors import DeadlineExceeded
+from app.service.explaining.asked_methods import asked_method, contrasted
 from app.service.options import ADVERSARIAL, ExplainOptions
 from app.service.passes import Chosen, Found
 from app.service.results import AgreementTable
-
-AskedMethod = Callable[[Tensor, Tensor], Attribution]
-"""(images, target int64 (batch,)), on the CPU, to maps there."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,12 @@ def explain_beside(
     """
     images = image.expand(len(chosen.targets), *image.shape)
     sign = torch.tensor([1.0 if direction == "encourage" else -1.0 for direction in chosen.directions(options)])
+    target = torch.tensor(chosen.targets)
     wanted = rms(found.explanation.perturbation[: len(chosen.targets)])  # further rows are of other sizes
     maps, costs = {}, {}
     for name in options.other_methods:
         try:
-            made = _of_targets(asked_method(place, network, name, token), images, chosen)
+            made = contrasted(asked_method(place, network, name, token), chosen.against)(images, target)
         except DeadlineExceeded:
             if options.partial:
                 break
@@ -74,17 +71,6 @@ def explain_beside(
         scale = torch.where(size > 0, sign * wanted / size, torch.zeros_like(size))
         maps[name] = (made.map * per_row(scale, made.map)).expand(images.shape)
     return Beside(maps, costs)
-
-
-def _of_targets(method: AskedMethod, images: Tensor, chosen: Chosen) -> Attribution:
-    """A contrast is the map of the target less that of the other class: all methods are linear in the logits."""
-    target = torch.tensor(chosen.targets)
-    made = method(images, target)
-    if chosen.against is None:
-        return made
-    less = method(images, torch.full_like(target, chosen.against))
-    cost = Cost(2 * made.cost.gradient_evaluations, 2 * made.cost.forward_passes)
-    return Attribution(made.map - less.map, cost)
 
 
 def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:
@@ -98,32 +84,6 @@ def agreement_of(perturbation: Tensor, beside: Beside) -> list[AgreementTable]:
         spearman[:, i, j] = spearman[:, j, i] = both.spearman
         ssim[:, i, j] = ssim[:, j, i] = both.ssim
     return [AgreementTable(names, _table(one), _table(other)) for one, other in zip(spearman, ssim, strict=True)]
-
-
-def asked_method(place: Place, network: nn.Module, name: str, token: WorkToken) -> AskedMethod:
-    """A method of `METHODS` whose passes are made through the engine; raises as `explain_beside` does."""
-    method = METHODS[name]
-    if name not in LOOKS_INSIDE:
-        asked = AskedNetwork(network, place, token)
-        return lambda images, target: method(asked, images, target)
-    return lambda images, target: _called(place, network, method, images, target, token)
-
-
-def _called(
-    place: Place, network: nn.Module, method: Method, images: Tensor, target: Tensor, token: WorkToken
-) -> Attribution:
-    """On the device's thread, as many targets at once as a step may hold."""
-    device, made = place.model.device, []
-    rows = place.rows_at_once
-    for some, label in zip(torch.split(images, rows), torch.split(target, rows), strict=True):
-
-        def work(some: Tensor = some, label: Tensor = label) -> Attribution:
-            with torch.enable_grad():
-                found = method(network, some.to(device), label.to(device))
-            return Attribution(found.map.cpu(), found.cost)
-
-        made.append(place.call(work, token, rows=len(some)))
-    return Attribution(torch.cat([part.map for part in made]), made[0].cost)
 
 
 def _table(values: Tensor) -> tuple[tuple[float | None, ...], ...]:

@@ -67,7 +67,7 @@ def _with_sweep(
     options: ExplainOptions,
 ) -> TargetExplanation:
     swept = [
-        replace(point, pictures=_pictures(picture) if "sweep" in options.include else {})
+        replace(point, pictures=_pictures(picture) if "sweep" in options.include else {}, quality=None, judge=None)
         for point, picture in zip(points, shown, strict=True)
     ]
     frames = [picture.pixels for picture in shown]

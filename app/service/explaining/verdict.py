@@ -6,8 +6,9 @@ the weakest decides. Who measures more of an explanation adds reasons to the lis
 
 from collections.abc import Iterable, Iterator
 
-from app.networks.calibration import Calibration, GainCalibration
-from app.service.results import InDistribution, Level, Reason, SecondOpinion, TargetExplanation, Verdict
+from app.networks.calibration import Calibration, GainCalibration, StabilityCalibration
+from app.service.options import ADVERSARIAL
+from app.service.results import InDistribution, JudgeReading, Level, Reason, SecondOpinion, TargetExplanation, Verdict
 
 LEVELS: tuple[Level, ...] = ("abstain", "low", "high")
 """From the weakest."""
@@ -34,6 +35,10 @@ def reasons_for(
         yield _of_twin(second)
     if one.goal_met and one.against is None and not one.tiles:  # gains were calibrated on images seen at once
         yield from _of_gain(one, calibration.gain if calibration is not None else None)
+    if one.quality is not None:
+        yield from _of_stability(one, calibration.stability if calibration is not None else None)
+    if one.judge is not None and one.goal_met and one.direction == "encourage":
+        yield _of_judge(one.judge, one.target)
 
 
 def _of_search(one: TargetExplanation) -> Reason:
@@ -77,6 +82,36 @@ def _of_gain(one: TargetExplanation, calibrated: GainCalibration | None) -> Iter
         )
     else:
         yield Reason("gain", "high", f"{moved}, which is usual ({usual:.3g} or more).")
+
+
+def _of_stability(one: TargetExplanation, calibrated: StabilityCalibration | None) -> Iterator[Reason]:
+    """Of what the search changes; nothing for another size than the calibrated one."""
+    if calibrated is None:
+        sentence = "How far a map usually changes under noise is not known: the model was not calibrated."
+        yield Reason("stability", "low", sentence)
+        return
+    if one.quality is None or abs(one.rho / calibrated.rho - 1) > _SAME_SIZE:
+        return
+    found = one.quality.methods[ADVERSARIAL]
+    sensitivity, correlation = found.max_sensitivity, found.repeat_rank_correlation_least
+    usual = calibrated.most_usual_sensitivity, calibrated.least_usual_rank_correlation
+    changed = f"Under noise that nobody sees the map changes by up to {sensitivity:.2g} of its size"
+    if sensitivity <= usual[0] and correlation is not None and correlation >= usual[1]:
+        yield Reason("stability", "high", f"{changed}, which is usual ({usual[0]:.2g} or less).")
+        return
+    kept = "its pixels' ranks cannot be compared" if correlation is None else f"ranks correlate by {correlation:.3g}"
+    yield Reason(
+        "stability",
+        "low",
+        f"{changed}, and {kept}; usual are {usual[0]:.2g} or less, and {usual[1]:.3g} or more.",
+    )
+
+
+def _of_judge(read: JudgeReading, target: str) -> Reason:
+    judge = read.model.name
+    if read.reads_target:
+        return Reason("judge", "high", f"{judge}, another network, reads the explained picture as {target}, too.")
+    return Reason("judge", "low", f"{judge}, another network, reads the explained picture as {read.reads}.")
 
 
 def gain_per_rms(one: TargetExplanation) -> float:

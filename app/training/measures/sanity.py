@@ -60,7 +60,7 @@ def sanity(network: nn.Module, images: Tensor, *, rho: float, seed: int) -> Sani
     """
     with torch.no_grad():
         target = network(images).argmax(1)
-    methods = _methods(rho)
+    methods = methods_at(rho)
     before = {name: over_channels(explained(network, images, target)) for name, explained in methods.items()}
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][::-1]
     counts = sorted({round(1 + (len(layers) - 1) * step / (DEPTHS - 1)) for step in range(DEPTHS)})
@@ -84,7 +84,9 @@ def with_random_layers(network: nn.Module, layers: list[str], seed: int) -> nn.M
     return copied
 
 
-def _methods(rho: float) -> Mapping[str, Explain]:
+def methods_at(rho: float) -> Mapping[str, Explain]:
+    """Every method by name, the adversarial one at that RMS and first."""
+
     def adversarial(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         return explain(network, images, fast_rows(target, direction="encourage", rho=rho)).perturbation
 

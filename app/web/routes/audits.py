@@ -23,6 +23,12 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "size_rms": 0.04,
         "steps": 20,
     },
+    "from another random start, of the model alone, with every class": {
+        "steps": 10,
+        "seed": 1,
+        "top_k": 0,
+        "second_opinion": False,
+    },
 }
 _ANSWERS = {"description": "The audit, as Accept asks", "content": {name: FILES[name] for name in (FORM, ZIP)}}
 

@@ -29,6 +29,13 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "method": "counterfactual",
         "margin": True,
     },
+    "how good the maps of several methods are, and what they cost": {
+        "targets": ["predicted"],
+        "methods": ["adversarial", "gradient", "gradcam"],
+        "quality": True,
+        "second_opinion": False,
+    },
+    "in other colours, and with every class of the prediction": {"color_map": "RdBu", "top_k": 0, "seed": 1},
     "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
     "how it grows with the size of the change: numbers, a film strip, a film and a curve": {
         "targets": ["predicted"],

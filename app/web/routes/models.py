@@ -29,7 +29,7 @@ class ModelSummary(BaseModel):
     default: bool
     weights_sha256: str
     input: InputSize
-    class_count: int
+    class_count: int = Field(description="how many classes it tells apart")
 
 
 class ModelCard(ModelSummary):

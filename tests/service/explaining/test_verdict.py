@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 
-from app.networks.calibration import Calibration, GainCalibration
+from app.networks.calibration import Calibration, GainCalibration, StabilityCalibration
 from app.service.explaining.verdict import gain_per_rms, reasons_for, verdict_of
 from app.service.results import (
+    BaselineAreas,
     ClassProbability,
+    ExplanationQuality,
     InDistribution,
+    JudgeReading,
     Level,
+    MapQuality,
+    MethodCost,
     ModelFacts,
     Prediction,
     Reason,
@@ -24,7 +29,8 @@ OUTSIDE = InDistribution(2.0, 1.0, 100, "outside", "It lies outside.")
 CALIBRATION = Calibration(
     gain=GainCalibration(
         rho=0.1, encourage_predicted=1, encourage_other=4, discourage_predicted=3, discourage_other=0.5
-    )
+    ),
+    stability=StabilityCalibration(rho=0.1, most_usual_sensitivity=0.3, least_usual_rank_correlation=0.9),
 )
 EXPLANATION = TargetExplanation(
     target="dog", target_id=1, role="runner_up", against=None, against_id=None, direction="encourage", method="fast",
@@ -94,6 +100,51 @@ def test_of_a_model_that_was_not_calibrated_nothing_is_high() -> None:
     verdict = judged(None, None)
     assert verdict.level == "low"
     assert [reason.about for reason in verdict.reasons if reason.level == "low"] == ["image", "gain"]
+
+
+def quality(sensitivity: float, correlation: float | None) -> ExplanationQuality:
+    found = MapQuality(1.0, 0.1, 0.9, sensitivity, correlation, correlation, 1.0, 1.0)
+    areas = BaselineAreas(0.5, 0.5)
+    return ExplanationQuality({"adversarial": found}, areas, areas, MethodCost(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "correlation", "level"),
+    [(0.29, 0.91, "high"), (0.31, 0.91, "low"), (0.29, 0.89, "low"), (0.29, None, "low")],
+)
+def test_a_map_that_changes_more_than_usual_under_noise_lowers_it(
+    sensitivity: float, correlation: float | None, level: Level
+) -> None:
+    verdict = judged(quality=quality(sensitivity, correlation))
+    assert verdict.level == level
+    assert [reason.level for reason in verdict.reasons if reason.about == "stability"] == [level]
+
+
+def test_stability_at_another_size_is_not_compared() -> None:
+    verdict = judged(quality=quality(9.0, 0.0), rho=0.05)
+    assert "stability" not in [reason.about for reason in verdict.reasons]
+
+
+def test_what_is_usual_under_noise_is_not_known_of_a_model_that_was_not_calibrated() -> None:
+    verdict = judged(quality=quality(0.0, 1.0), calibration=Calibration(gain=CALIBRATION.gain))
+    (reason,) = [reason for reason in verdict.reasons if reason.about == "stability"]
+    assert (reason.level, "not calibrated" in reason.sentence) == ("low", True)
+
+
+@pytest.mark.parametrize(("reads", "level"), [("dog", "high"), ("cat", "low")])
+def test_a_judge_that_reads_another_class_in_the_explained_picture_lowers_it(reads: str, level: Level) -> None:
+    facts = ModelFacts("plain", "0" * 64, 8, 8, 3, "stretch")
+    verdict = judged(judge=JudgeReading(facts, reads, 0, reads == "dog", 0.1, 0.6))
+    assert verdict.level == level
+    (reason,) = [reason for reason in verdict.reasons if reason.about == "judge"]
+    assert reads in reason.sentence
+
+
+def test_a_judge_is_not_asked_about_less_of_a_class() -> None:
+    facts = ModelFacts("plain", "0" * 64, 8, 8, 3, "stretch")
+    read = JudgeReading(facts, "cat", 0, False, 0.1, 0.0)
+    verdict = judged(judge=read, direction="discourage", probability_after=0.1)
+    assert "judge" not in [reason.about for reason in verdict.reasons]
 
 
 def test_further_reasons_count_like_any_other() -> None:

@@ -201,6 +201,30 @@ def test_the_verdict_is_said_with_its_reasons_in_the_servers_words(review: Revie
     expect(review.find("#verdict li")).to_have_text([reason["sentence"] for reason in verdict["reasons"]])
 
 
+def test_the_quality_of_each_map_is_shown_as_the_interface_has_it(review: Review, client: httpx.Client) -> None:
+    review.find("[name=quality]").check()
+    review.find("[name=methods][value=gradient]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    quality = asked(client, quality="true", methods="adversarial,gradient")["explanations"][0]["quality"]
+    review.find("#quality summary").click()
+    expect(review.find("#quality tbody tr")).to_have_count(4)
+    expected = [f"{quality['methods'][name]['deletion_area']:.3f}" for name in ("adversarial", "gradient")]
+    expected += [f"{quality[order]['deletion_area']:.3f}" for order in ("random", "edges")]
+    expect(review.find("#quality tbody td:nth-child(3)")).to_have_text(expected)
+
+
+def test_a_verdict_and_a_quality_are_of_the_size_asked_for_alone(review: Review) -> None:
+    for box in ("quality", "sweep"):
+        review.find(f"[name={box}]").check()
+    review.drop({"one.png": IMAGE})
+    review.wait_for_result()
+    expect(review.find("#verdict")).to_be_visible()
+    review.find("#size").fill("1")
+    expect(review.find("#verdict")).to_be_hidden()
+    expect(review.find("#quality")).to_be_hidden()
+
+
 def test_the_margin_is_said_in_the_servers_words(review: Review, client: httpx.Client) -> None:
     review.find("[name=margin]").check()
     review.drop({"one.png": IMAGE})

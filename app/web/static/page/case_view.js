@@ -9,9 +9,11 @@ import {
   agreementIn,
   clock,
   explanationIn,
+  judgeIn,
   partOf,
   percent,
   pixels,
+  qualityRows,
   readingIn,
   titleOf,
   verdictIn,
@@ -50,6 +52,7 @@ export class CaseView {
     this.#verdict(entry?.explanation?.verdict);
     this.#sizes(one, entry?.explanation);
     this.#beside(entry?.explanation);
+    this.#quality(entry?.explanation);
     this.#bars(one, prediction, entry);
     this.#facts(main.result, entry?.explanation);
   }
@@ -168,6 +171,25 @@ export class CaseView {
     );
   }
 
+  /** A row for each map, and for pixels in orders that know nothing of the network. */
+  #quality(explanation) {
+    const box = this.find("#quality");
+    const measured = explanation?.quality;
+    box.hidden = !measured;
+    if (!measured) return;
+    const cells = (row) => row.map((text, place) => {
+      const kind = place ? "td" : "th";
+      return Object.assign(document.createElement(kind), { textContent: text, ...(place ? {} : { scope: "row" }) });
+    });
+    const rows = qualityRows(measured).map((row) => {
+      const line = document.createElement("tr");
+      line.append(...cells(row));
+      return line;
+    });
+    box.querySelector("tbody").replaceChildren(...rows);
+    setText(box.lastElementChild, judgeIn(explanation.judge));
+  }
+
   /** Classes in the order of the first reading, then whatever only the changed picture brings up. */
   #bars(one, prediction, entry) {
     const before = new Map((prediction?.top ?? []).map((found) => [found.class_id, found]));
@@ -242,7 +264,8 @@ function atSize(entry, size) {
   if (!point) return entry && { ...entry, result, original: result?.original };
   const { explanation } = entry;
   const pictures = { ...explanation.pictures, ...point.pictures };
-  return { ...entry, result, explanation: { ...explanation, ...point, pictures }, original: explanation.sweep[0].pictures.explained };
+  const judged = point.rho === explanation.rho ? {} : { verdict: null, quality: null };
+  return { ...entry, result, explanation: { ...explanation, ...point, ...judged, pictures }, original: explanation.sweep[0].pictures.explained };
 }
 
 function nearest(sweep, rho) {

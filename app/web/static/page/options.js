@@ -96,6 +96,7 @@ export class Options {
       ...(form.get("method") !== COUNTERFACTUAL && form.get("rho") ? { rho: form.get("rho") } : {}),
       ...(form.get("method") !== COUNTERFACTUAL && form.has("sweep") ? { sweep: SWEPT } : {}),
       ...(form.has("margin") ? { margin: "true" } : {}),
+      ...(form.get("method") !== COUNTERFACTUAL && form.has("quality") ? { quality: "true" } : {}),
       ...(methods.length ? { methods } : {}),
       ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),
     };
@@ -111,7 +112,7 @@ export class Options {
       const id = this.classes.includes(word) ? this.classes.indexOf(word) : Number(word);
       if (this.classes[id] !== undefined) this.#named.add(id);
     }
-    for (const box of ["sweep", "margin"]) this.form.elements[box].checked = box in others;
+    for (const box of ["sweep", "margin", "quality"]) this.form.elements[box].checked = box in others;
     for (const field of ["direction", "method", "rho", ...PARTS]) {
       if (field in others) this.form.elements[field].value = others[field];
     }

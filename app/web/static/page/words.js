@@ -72,6 +72,24 @@ export function agreementIn(table, method) {
   return `Rank correlation with the change ${said}, SSIM ${table.ssim[row][column].toFixed(2)}`;
 }
 
+/** Of each map, then of pixels in other orders: name, gain, deletion, insertion, change under noise. */
+export function qualityRows({ methods, random, edges }) {
+  const maps = Object.entries(methods).map(([name, found]) => [
+    METHODS[name] ?? "The change",
+    found.probability_gain_per_rms.toPrecision(3),
+    found.deletion_area.toFixed(3),
+    found.insertion_area.toFixed(3),
+    percent(found.max_sensitivity),
+  ]);
+  const orders = [["Random pixels", random], ["Edges first", edges]];
+  return [...maps, ...orders.map(([name, found]) => [name, "", found.deletion_area.toFixed(3), found.insertion_area.toFixed(3), ""])];
+}
+
+/** What another network reads in the changed picture. */
+export function judgeIn(judge) {
+  return judge ? `${judge.model.name}, another network, reads the changed picture as ${judge.reads}.` : "";
+}
+
 export function clock(time) {
   return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
