@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     ] = 400_000_000
     max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
     max_rows: Annotated[
-        int, Field(ge=1, description="explanations (targets times sizes) of one request at the most")
+        int, Field(ge=1, description="explanations (targets times sizes, or tiles) of one request at the most")
     ] = 64
     result_ttl_seconds: Annotated[
         float, Field(ge=0, le=604_800, description="seconds that an explanation is kept, in memory; 0 keeps none")

@@ -251,10 +251,12 @@ def draw_for_page(png: bytes, longest_side: int) -> bytes:
     """A picture of ours again, as a page shows it: a small one in whole squares, a large one shrunk."""
     with Image.open(io.BytesIO(png)) as picture:
         factor = readable_enlargement(picture.height, picture.width)
-        drawn = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    drawn.thumbnail((longest_side, longest_side))
-    file = io.BytesIO()
-    drawn.save(file, "PNG")
+        drawn: Image.Image = picture  # which is not copied where it is large
+        if factor > 1:
+            drawn = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+        drawn.thumbnail((longest_side, longest_side))
+        file = io.BytesIO()
+        drawn.save(file, "PNG")
     return file.getvalue()
 
 

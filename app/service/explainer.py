@@ -71,7 +71,7 @@ class Explainer:
         catalogue: the models.
         engine: owns the device; bounds what is inside.
         decode_limits: what an upload may cost.
-        max_rows: targets of one request at the most, or targets times sizes.
+        max_rows: targets of one request at the most, or targets times sizes, or tiles.
         kept: keeps explanations for a while; None to keep nothing.
         strip_phi: leave out of DICOM objects all that may tell who the patient is.
         max_open_pixels: of large images that are open at once, as of `Uploads`.

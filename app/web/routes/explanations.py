@@ -36,8 +36,9 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "second_opinion": False,
     },
     "in other colours, and with every class of the prediction": {"color_map": "RdBu", "top_k": 0, "seed": 1},
-    "in tiles, whose maps are joined, drawn small": {
+    "a region in two tiles, whose maps are joined, drawn small": {
         "targets": ["predicted"],
+        "region": [0, 0, 24, 32],
         "tile": 24,
         "tile_overlap": 0.25,
         "steps": 4,
