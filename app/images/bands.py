@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-BAND_PIXELS = 250_000
+BAND_PIXELS = 80_000
 """Of a band at the most, if a row has no more. A float32 RGB band takes 12 bytes a pixel, and drawing some ten such."""
 
 
