@@ -22,6 +22,9 @@
     ├── DataError                 training or test data is at fault
     ├── NotFinite                 a network gave NaN or infinity
     ├── NotWritten                a disk is full or cannot be written; what stood there stays
+    ├── ArchiveError              a DICOMweb archive cannot be reached, refuses, or answers with something else
+    │   ├── NotInArchive          it has no image of the UIDs that were named
+    │   └── ArchiveTimeout        it did not answer in time
     ├── RemoteError               a running server that was asked cannot be reached, or refuses
     ├── StepUnavailable           a back end cannot compute this network's gradient, or not here
     ├── EngineFull                every place is taken; come again in `retry_after_seconds`
@@ -122,6 +125,18 @@ class NotFinite(AexError):
 
 class NotWritten(AexError):
     """A file cannot be written; what stood in its place still does."""
+
+
+class ArchiveError(AexError):
+    """A DICOMweb archive cannot be reached, refuses, or answers with something else than DICOM."""
+
+
+class NotInArchive(ArchiveError):
+    """A DICOMweb archive has no image of the UIDs that were named."""
+
+
+class ArchiveTimeout(ArchiveError):
+    """A DICOMweb archive did not answer in time."""
 
 
 class RemoteError(AexError):

@@ -10,6 +10,7 @@ import torch
 from anyio import to_thread
 from fastapi import FastAPI
 
+from app.archive.client import Archive
 from app.engine.device import Engine
 from app.engine.flops import device_flops_per_second
 from app.engine.telemetry import Event
@@ -20,6 +21,7 @@ from app.service.explainer import Explainer
 from app.service.kept import KeptResults
 from app.settings import Settings
 from app.web.application import build_app
+from app.web.archiving import Archiving
 from app.web.logs import configure_logs, log, log_fault, log_work
 from app.web.metrics import Metrics
 from app.web.parts import Parts
@@ -42,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = Settings() if settings is None else settings
     configure_logs(settings.log_format)
+    archive = settings.archive()
     torch.set_num_threads(settings.thread_count())  # bounds OpenMP and MKL, in every thread of the process
     bound_heaps()
     catalogue = Catalogue(settings.models_dir, settings.torch_device(), settings.default_model)
@@ -61,7 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         engine = Engine(settings.engine_limits(), listen)
         kept = KeptResults(max_bytes=settings.max_result_bytes, seconds=settings.result_ttl_seconds)
         metrics.watch(engine, catalogue, kept)
-        app.state.parts = parts = _put_together(settings, catalogue, engine, kept, metrics)
+        app.state.parts = parts = _put_together(settings, catalogue, engine, kept, metrics, archive)
         tasks = [
             asyncio.create_task(_warm_up(parts, settings.make_step(), settings.torch_device())),
             asyncio.create_task(_forget_expired(kept)),
@@ -84,9 +87,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _put_together(
-    settings: Settings, catalogue: Catalogue, engine: Engine, kept: KeptResults, metrics: Metrics
+    settings: Settings,
+    catalogue: Catalogue,
+    engine: Engine,
+    kept: KeptResults,
+    metrics: Metrics,
+    archive: Archive | None,
 ) -> Parts:
     limits = settings.decode_limits()
+    reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     return Parts(
         explainer=Explainer(
             catalogue,
@@ -98,7 +107,8 @@ def _put_together(
             max_open_pixels=settings.max_open_pixels,
             max_picture_bytes=settings.max_picture_bytes,
         ),
-        reporter=Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi),
+        reporter=reporter,
+        archiving=Archiving(archive, reporter, strip_phi=settings.strip_phi),
         catalogue=catalogue,
         workers=Workers(settings.places),
         metrics=metrics,

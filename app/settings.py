@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.archive.client import Archive
 from app.engine.device import EngineLimits
 from app.engine.memory import free_bytes
 from app.engine.steps.choose import Backend
@@ -20,6 +21,11 @@ from app.service.catalogue import MakeStep
 from app.service.steps import step_maker
 
 PREFIX = "AEX_"
+
+_ARCHIVE = re.compile(
+    r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
+_TOKEN = re.compile(r"[!-~]*")
 
 _STEP_ROWS = {"cpu": 32, "cuda": 256}  # more gain nothing there, and make a prediction wait longer
 
@@ -83,6 +89,15 @@ class Settings(BaseSettings):
     strip_phi: Annotated[
         bool, Field(description="whether DICOM objects are made without the patient, the study and their ids")
     ] = False
+    dicomweb_url: Annotated[
+        str, Field(description="address of the DICOMweb archive to fetch images from and to store in; empty for none")
+    ] = ""
+    dicomweb_user: Annotated[str, Field(description="the archive's name for this server; empty for none")] = ""
+    dicomweb_password: Annotated[SecretStr, Field(description="its password there")] = SecretStr("")
+    dicomweb_token: Annotated[
+        SecretStr, Field(description="a bearer token for the archive, in place of user and password")
+    ] = SecretStr("")
+    max_dicomweb_seconds: Annotated[float, Field(gt=0, description="seconds an answer of the archive may take")] = 30.0
     default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000, description="milliseconds an answer may take")] = (
         120_000
     )
@@ -104,6 +119,31 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
             raise ValueError("it must be auto, cpu, cuda or cuda:N")
         return device
+
+    def archive(self) -> Archive | None:
+        """The DICOMweb archive, None where the operator names none.
+
+        Raises:
+            SettingsError: its address or credentials cannot be used; quotes neither.
+        """
+        password, token = self.dicomweb_password.get_secret_value(), self.dicomweb_token.get_secret_value()
+        if not self.dicomweb_url:
+            return None
+        if not _ARCHIVE.fullmatch(self.dicomweb_url):
+            raise SettingsError(
+                "AEX_DICOMWEB_URL must be such as https://archive.example/dicom-web, without user, query or fragment."
+            )
+        if (token and (self.dicomweb_user or password)) or bool(self.dicomweb_user) != bool(password):
+            raise SettingsError("Give AEX_DICOMWEB_USER and AEX_DICOMWEB_PASSWORD, or AEX_DICOMWEB_TOKEN, or neither.")
+        if not _TOKEN.fullmatch(token):
+            raise SettingsError("AEX_DICOMWEB_TOKEN has a character that a header cannot have, such as a line's end.")
+        return Archive(
+            self.dicomweb_url,
+            auth=(self.dicomweb_user, password) if password else None,
+            token=token or None,
+            max_bytes=self.max_upload_bytes,
+            max_seconds=self.max_dicomweb_seconds,
+        )
 
     def decode_limits(self) -> DecodeLimits:
         """What decoding one image may cost."""

@@ -79,3 +79,30 @@ def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match="finds 0 GPUs here; use cpu or auto"):
         Settings(device="cuda:1").torch_device()
+
+
+def test_without_an_address_there_is_no_archive() -> None:
+    assert Settings().archive() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"dicomweb_url": "ftp://archive/"}, "AEX_DICOMWEB_URL must be such as https"),
+        ({"dicomweb_url": "https://user:s3cret@archive/"}, "AEX_DICOMWEB_URL must be such as https"),
+        ({"dicomweb_url": "https://archive/?key=s3cret"}, "AEX_DICOMWEB_URL must be such as https"),
+        ({"dicomweb_url": "https://archive", "dicomweb_user": "us"}, "AEX_DICOMWEB_USER and AEX_DICOMWEB_PASSWORD"),
+        ({"dicomweb_url": "https://archive", "dicomweb_password": "s3cret"}, "or AEX_DICOMWEB_TOKEN, or neither"),
+        ({"dicomweb_url": "https://archive", "dicomweb_token": "s3cret\nX: y"}, "AEX_DICOMWEB_TOKEN has a character"),
+        (
+            {"dicomweb_url": "https://archive", "dicomweb_token": "s3cret", "dicomweb_user": "us"},
+            "AEX_DICOMWEB_USER and AEX_DICOMWEB_PASSWORD",
+        ),
+    ],
+)
+def test_an_archive_that_cannot_be_asked_is_refused_without_its_secrets(given: dict[str, str], sentence: str) -> None:
+    settings = Settings(**given)
+    with pytest.raises(SettingsError, match=sentence) as caught:
+        settings.archive()
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in repr(settings).replace(given["dicomweb_url"], "")

@@ -17,7 +17,7 @@ from app.training.evaluate import Subject, as_plain
 from app.training.measures.domain import calibrate_domain
 from app.training.measures.gain import calibrate_gain
 from app.training.measures.pixel_order import pixel_orders
-from app.training.measures.sanity import sanity
+from app.training.measures.sanity import DEPTHS, sanity
 from app.training.measures.stability import calibrate_stability
 from app.training.others import read_others
 from app.training.pictures import Shape
@@ -79,9 +79,18 @@ def calibrate(
 
 
 def check_sanity(subject: Subject, test: Images, images: int, seed: int) -> list[dict[str, object]]:
-    """How explanations change as layers are made random, as rows of scores; the other arguments are as above."""
-    console.print("making layers random")
-    return sanity(subject.network, _chosen(subject, test, images, seed), rho=subject.rho, seed=seed).as_scores()
+    """How explanations change with what was learned, as rows of scores; the other arguments are as above."""
+    chosen, label = _chosen(subject, test, images, seed), test.labels[_places(test, images, seed)]
+    with progress_bar() as shown:
+        task = shown.add_task("making random", total=DEPTHS + 1, live="")
+
+        def tell(what: str) -> None:
+            shown.advance(task)
+            shown.update(task, live=what)
+
+        return sanity(
+            subject.network, chosen, label.to(chosen.device), rho=subject.rho, seed=seed, tell=tell
+        ).as_scores()
 
 
 def order_pixels(subject: Subject, test: Images, images: int, seed: int) -> list[dict[str, object]]:
@@ -95,5 +104,9 @@ def order_pixels(subject: Subject, test: Images, images: int, seed: int) -> list
 
 def _chosen(subject: Subject, test: Images, images: int, seed: int) -> Tensor:
     """So many test images as floats, on the network's device: the first of those that all other measures take."""
-    index = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
+    index = _places(test, images, seed)
     return test.floats(index).to(next(subject.network.parameters()).device)
+
+
+def _places(test: Images, images: int, seed: int) -> Tensor:
+    return torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from app.cli.archive import ARCHIVED, ArchivedImage, ImagesIfAny, StoreThere, read_source, require_stored
 from app.cli.common import (
     DeviceName,
     FrameNumber,
-    ImagePaths,
     LevelWindow,
     ModelName,
     ModelsFolder,
@@ -39,8 +39,8 @@ MAX_SHEET_ROWS = 20  # targets of a row may be many, too
 
 
 def explain(
-    images: ImagePaths,
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and explanation.json.")],
+    images: ImagesIfAny = None,
     model: ModelName = None,
     target: Annotated[
         list[str] | None,
@@ -94,8 +94,13 @@ def explain(
     second_opinion: SecondOpinion = True,
     dicom: Annotated[
         list[str] | None,
-        typer.Option("--dicom", help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; repeatable."),
+        typer.Option(
+            "--dicom",
+            help=f"Of a DICOM image, write {' or '.join(OBJECTS)}, for its study; or, to --store, report; repeatable.",
+        ),
     ] = None,
+    dicomweb: ArchivedImage = None,
+    store: StoreThere = False,
     page: PageNumber = None,
     frame: FrameNumber = None,
     window: LevelWindow = None,
@@ -120,12 +125,15 @@ def explain(
 
     With a report to file: aex explain scan.jpg --out out --report scan.pdf
 
+    Of an archive, and back into it: aex explain --dicomweb STUDY/SERIES/INSTANCE --dicom report --store --out out
+
     Beside other methods, and how good each map is: aex explain scan.jpg --methods gradcam,occlusion --quality --out out
 
     With several images each gets a folder of its own in --out, named after its file, and a report of its own, with
     that name in its file's; sheet.png shows them together, unless a server was asked (--server).
     """
     reports = check_reports(report or [])
+    address = read_source(images, dicomweb, store=store)
     options = ExplainOptions(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
@@ -157,16 +165,18 @@ def explain(
         frame=frame,
         window=read_window(window),
         region=read_region(region),
+        store=store,
     )
+    images = images or [ARCHIVED]
     folders = _folders(images, out)
     rows: list[SheetRow] = []
     making = (
-        explaining_here(options, models, device, images=len(images))
+        explaining_here(options, models, device, images=len(images), address=address)
         if server is None
-        else explaining_there(server, options, models, device)
+        else explaining_there(server, options, models, device, address=address)
     )
     with making as make:
-        for path, data in each_image(images, "explaining"):
+        for path, data in each_image(images, "explaining") if address is None else [(ARCHIVED, b"")]:
             with naming(path):
                 made = make(path, data)
             _write(made, folders[path])
@@ -177,6 +187,7 @@ def explain(
             print_second_opinion(made.answer)
             if quality:
                 print_quality(made.answer)
+            require_stored(made.answer)
             if made.sheet_row is not None and len(rows) < MAX_SHEET_ROWS:
                 rows.append(made.sheet_row())
     said = f"written to {out}"

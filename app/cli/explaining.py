@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from app.archive.address import InstanceAddress
+from app.cli.archive import ArchiveHere
 from app.cli.common import open_explainer, read_settings
 from app.cli.remote import as_error, asking, given
-from app.client import ClientError
+from app.client import ClientError, InArchive
 from app.engine.token import WorkToken
 from app.images.decode import decode
 from app.reports.reporter import Reporter
@@ -39,19 +41,31 @@ class Made:
 
 
 Make = Callable[[Path, bytes], Made]
-"""Explains an image, by its path and bytes."""
+"""Explains an image, by its path and bytes; of an image of the archive, which has none here, these are empty."""
 
 
 @contextmanager
-def explaining_here(options: ExplainOptions, models: Path | None, device: str | None, *, images: int) -> Iterator[Make]:
-    """By a model of this process's own."""
+def explaining_here(
+    options: ExplainOptions,
+    models: Path | None,
+    device: str | None,
+    *,
+    images: int,
+    address: InstanceAddress | None = None,
+) -> Iterator[Make]:
+    """By a model of this process's own; `address` of an image of the archive."""
     settings = read_settings(models, device)
+    archive = None if address is None else ArchiveHere(settings, store=options.store)
     limits = settings.decode_limits()
     reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     with open_explainer(options.model, models, device, images=images) as explainer:
 
         def make(path: Path, data: bytes) -> Made:
+            if archive is not None and address is not None:
+                data = archive.fetch(address)
             record = explainer.record(data, options, WorkToken())
+            if archive is not None and address is not None and options.store:
+                record = archive.file(record, reporter, address)
             result = record.result
 
             def report(kind: ReportKind) -> bytes:
@@ -59,7 +73,7 @@ def explaining_here(options: ExplainOptions, models: Path | None, device: str | 
                 return write(record, path.name)
 
             def sheet_row() -> SheetRow:
-                pixels = decode(data, limits, options.selection).eight_bits()
+                pixels = decode(record.upload, limits, options.selection).eight_bits()
                 return SheetRow(pixels, result.prediction, result.explanations)
 
             files = {file.name: file.content for file in files_of(result)}
@@ -69,13 +83,21 @@ def explaining_here(options: ExplainOptions, models: Path | None, device: str | 
 
 
 @contextmanager
-def explaining_there(server: str, options: ExplainOptions, models: Path | None, device: str | None) -> Iterator[Make]:
-    """By a running server; raises as `asking` does."""
+def explaining_there(
+    server: str,
+    options: ExplainOptions,
+    models: Path | None,
+    device: str | None,
+    *,
+    address: InstanceAddress | None = None,
+) -> Iterator[Make]:
+    """By a running server, which fetches an image of its archive itself; raises as `asking` does."""
+    named = None if address is None else InArchive(address.study, address.series, address.instance)
     with asking(server, models, device) as client:
 
         def make(_: Path, data: bytes) -> Made:
             try:
-                files = client.files(data, **given(options))
+                files = client.files(named or data, **given(options))
             except ClientError as error:
                 raise as_error(error) from error  # here, so that it is said of which image
             answer = json.loads(files.pop(RESULT))

@@ -22,6 +22,7 @@ from app.client.answers import (
 )
 from app.client.asynchronous import AsyncClient
 from app.client.errors import ClientError, NoAnswer, Problem, UnusableImage
+from app.client.images import InArchive
 from app.client.synchronous import Client
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ClientError",
     "Explained",
     "Explanation",
+    "InArchive",
     "Margin",
     "NoAnswer",
     "Picture",

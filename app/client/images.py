@@ -1,6 +1,8 @@
 """Whatever a program has as an image, as the bytes to send."""
 
+import base64
 import io
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,12 +13,29 @@ from PIL import Image
 
 from app.client.errors import UnusableImage
 
-ImageLike: TypeAlias = bytes | str | PathLike[str] | Image.Image | NDArray[Any]
+
+@dataclass(frozen=True)
+class InArchive:
+    """An image that the server fetches from its DICOMweb archive: the UIDs of its study, its series and itself."""
+
+    study: str
+    series: str
+    instance: str
+
+
+ImageLike: TypeAlias = bytes | str | PathLike[str] | Image.Image | NDArray[Any] | InArchive
 """A file's bytes or path, which are sent as they are; a PIL image; or pixels (height, width) or (height, width, 3),
-uint8 or floats in [0, 1]."""
+uint8 or floats in [0, 1]. Or where the server finds it."""
 
 
-def image_bytes(image: ImageLike) -> bytes:
+def image_member(image: ImageLike) -> dict[str, str]:
+    """The image as a member of the JSON to send; raises as `image_bytes` does."""
+    if isinstance(image, InArchive):
+        return {"dicomweb": f"{image.study}/{image.series}/{image.instance}"}
+    return {"image": base64.b64encode(image_bytes(image)).decode("ascii")}
+
+
+def image_bytes(image: bytes | str | PathLike[str] | Image.Image | NDArray[Any]) -> bytes:
     """The bytes of an image file.
 
     Raises:

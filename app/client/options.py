@@ -41,6 +41,7 @@ class ExplainOptions(PredictOptions, total=False):
     tile_overlap: float
     seed: int
     partial: bool
+    store: bool
     margin: bool
     quality: bool
     judge: str

@@ -1,6 +1,5 @@
 """What is sent and what comes back, without sending: both clients speak by this."""
 
-import base64
 import io
 import json
 import re
@@ -14,7 +13,7 @@ import httpx
 
 from app.client.answers import Event, Explanation, event_of
 from app.client.errors import ClientError, NoAnswer, Problem
-from app.client.images import ImageLike, image_bytes
+from app.client.images import ImageLike, image_member
 
 PREDICTIONS, EXPLANATIONS, MARGINS, MODELS = "/v1/predictions", "/v1/explanations", "/v1/margins", "/v1/models"
 JSON, ZIP, EVENTS = "application/json", "application/zip", "text/event-stream"
@@ -55,7 +54,7 @@ def ask_about(path: str, image: ImageLike, options: Mapping[str, Any], accept: s
     """Send an image with options; what is None is left to the server."""
     given = {name: value for name, value in options.items() if value is not None}
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    return Ask("POST", path, accept, {"image": base64.b64encode(image_bytes(image)).decode("ascii"), **lists})
+    return Ask("POST", path, accept, {**image_member(image), **lists})
 
 
 def ask_for(explanation_id: str, method: str = "GET", what: str = "") -> Ask:

@@ -29,7 +29,7 @@ _NOTES = {
     " they are carry the class, which is not what an adversarial explanation says: that is a change.",
     "sanity": "Sanity: how much of each method's map is left where the network's last layers are random, down to none"
     " of what was learned: the rank correlation of its pixels before and after, 0 for nothing, below 0 for a map"
-    " turned round. A network trained on shuffled labels was not looked at.",
+    " turned round; and where a network of the same layers has learned shuffled labels of these images by heart.",
 }
 """What a reader has to know of a table, by its name in the scores."""
 

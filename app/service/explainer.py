@@ -330,6 +330,10 @@ class Explainer:
             raise UnknownExplanation("This explanation is still worked on; ask again when its stream has ended.")
         return self._kept.get(explanation_id)
 
+    def amend(self, record: Record) -> None:
+        """Say from now on of an explanation that is kept what this record says."""
+        self._kept.amend(record)
+
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
         return png_of(decode(record.upload, self._limits, record.options.selection).eight_bits())

@@ -87,6 +87,13 @@ class KeptResults:
             self._held_bytes += size_bytes
         return kept
 
+    def amend(self, record: Record) -> None:
+        """Hold this in place of the record of its id, if that is still kept."""
+        with self._lock:
+            held = self._held.get(record.result.id)
+            if held is not None:
+                self._held[record.result.id] = replace(held, record=record)
+
     def get(self, explanation_id: str) -> Record:
         """The record of that id.
 

@@ -29,7 +29,9 @@ OF_A_SWEEP = (*SWEEP_PICTURES, "animation", "sweep")
 ORIGINAL, SHEET = "original", "sheet"
 CAPTURE: ObjectKind = "secondary_capture"
 OBJECTS: tuple[ObjectKind, ...] = get_args(ObjectKind)
-INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *OBJECTS)
+REPORT = "report"
+STORABLE = (*OBJECTS, REPORT)
+INCLUDABLE = (*PICTURES, *OF_A_SWEEP, SHEET, ORIGINAL, "arrays", *STORABLE)
 TARGET_WORDS = ("predicted", "runner_up", "all")
 RIVAL_WORDS = ("predicted", "runner_up")
 ADVERSARIAL = "adversarial"
@@ -153,7 +155,7 @@ class ExplainOptions(PredictOptions):
         methods: what explains: always the adversarial change, and beside it other methods, by `METHOD_NAMES`.
         include: pictures to draw of each target, `sheet` (all of them on one picture), `original` (the upload as it was
             read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
-            explained picture at each size.
+            explained picture at each size; of DICOM, objects for its study, and `report`, which is for `store`.
         picture_side: pixels of the longer side that heatmap, perturbation and explained picture are drawn at, where the
             upload's is longer; None for the upload's own. What is measured is the picture of the upload's own size.
         tile: side, in the upload's pixels, of square tiles that are each explained by itself, and their maps joined;
@@ -164,6 +166,7 @@ class ExplainOptions(PredictOptions):
         quality: whether to measure how good each map is, too, and to let another network read the explained picture.
         judge: name of that network; None for the model's twin, if it gives a second opinion.
         partial: where the time is over, the answer is what was found by then, in place of an error.
+        store: whether objects and report are to be stored in the archive that the image came from.
     """
 
     targets: tuple[str, ...] = ("predicted", "runner_up")
@@ -187,6 +190,7 @@ class ExplainOptions(PredictOptions):
     quality: bool = False
     judge: str | None = None
     partial: bool = False
+    store: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -216,6 +220,7 @@ class ExplainOptions(PredictOptions):
         of_a_sweep = [name for name in self.include if name in OF_A_SWEEP]
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
+        self._require_storable()
         self._require_sides()
 
     def _require_sides(self) -> None:
@@ -245,6 +250,12 @@ class ExplainOptions(PredictOptions):
         for name in ("arrays", "parametric_map"):
             if name in self.include:
                 raise OptionError(f"include names {name}, which is of the image seen at once; leave it or tile out.")
+
+    def _require_storable(self) -> None:
+        if self.store and not set(self.include) & set(STORABLE):
+            raise OptionError(f"include names nothing to store; add any of {', '.join(STORABLE)}.")
+        if REPORT in self.include and not self.store:
+            raise OptionError("include names report, which is for store; without it, the report has its own address.")
 
     def _require_free_size(self) -> None:
         given = ("rho", self.rho), ("steps", self.steps), ("sweep", self.sweep), ("against", self.against)

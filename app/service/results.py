@@ -463,6 +463,25 @@ class PredictResult:
 
 
 @dataclass(frozen=True)
+class StoredObject:
+    """What became of an object that was sent to the archive.
+
+    Attributes:
+        kind: secondary_capture, parametric_map or report.
+        target: that it is of, None of a report.
+        sop_instance_uid: by which the archive has it.
+        stored: whether the archive said that it stored it.
+        sentence: what it said, or what kept it from saying.
+    """
+
+    kind: str
+    target: str | None
+    sop_instance_uid: str
+    stored: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ExplainResult:
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
@@ -476,6 +495,7 @@ class ExplainResult:
             `perturbation` (targets, height, width, channels), float32, unclamped, at the network's input size; and
             `map_METHOD` of each further method, of the perturbation's shape and RMS.
         kept_until: when it is forgotten at the latest, None where it is not kept.
+        stored: what became of each object that was to be stored in the archive; none where `store` was not given.
     """
 
     id: str
@@ -492,6 +512,7 @@ class ExplainResult:
     arrays_npz: bytes | None
     margin: RobustnessMargin | None = None
     kept_until: datetime | None = None
+    stored: tuple[StoredObject, ...] = ()
 
 
 @dataclass(frozen=True)

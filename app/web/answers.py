@@ -59,6 +59,8 @@ def explanation_response(record: Record, media_type: str, reporter: Reporter) ->
     else:
         response = RESULT_WRITERS[media_type](result)
     response.headers["Vary"] = "Accept"
+    if result.stored:
+        response.headers["AEX-Stored"] = f"{sum(one.stored for one in result.stored)} of {len(result.stored)}"
     if result.kept_until is not None:
         response.headers["Content-Location"] = f"explanations/{result.id}"  # whatever a proxy put before it
     return response

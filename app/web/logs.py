@@ -26,6 +26,8 @@ def configure_logs(log_format: str) -> None:
     )
     # uvicorn's own access log holds whole queries, and so class names and whatever else a client put there.
     logging.getLogger("uvicorn.access").disabled = True
+    for name in ("httpx", "httpcore"):  # these hold whole addresses, and so the UIDs of a patient's study
+        logging.getLogger(name).disabled = True
 
 
 def log_work(event: Event) -> None:

@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 from ulid import ULID
 
 from app.errors import EngineFull, UploadTooLarge
+from app.web.archiving import HOLD
 from app.web.errors import UploadTooSlow
 from app.web.logs import log, log_fault
 from app.web.problems import response_for
@@ -99,6 +100,14 @@ class BodyBound:
         length = Headers(scope=scope).get("content-length", "")
         counted, complete, deadline = 0, False, time.monotonic() + self.max_seconds
 
+        def hold(size_bytes: int) -> None:
+            nonlocal counted
+            counted += size_bytes
+            self._held_bytes += size_bytes
+            self._require_room()
+
+        scope.setdefault("state", {})[HOLD] = hold
+
         async def receive_bounded() -> Message:
             nonlocal counted, complete
             if complete:  # what may still come is the news that the client has gone
@@ -120,6 +129,9 @@ class BodyBound:
     def _require(self, size_bytes: int) -> None:
         if size_bytes > self.max_bytes:
             raise UploadTooLarge(f"The body is too large; it may have {self.max_bytes} bytes, options counted.")
+        self._require_room()
+
+    def _require_room(self) -> None:
         if self._held_bytes > self.max_held_bytes:
             raise EngineFull(
                 "The uploads under way fill the memory set aside for them; come again in a few seconds.", 5

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.images.decode import ACCEPTED
 from app.web.media_types import DICOM, FORM, HTML, JSON, PDF, PNG, PROBLEM, ZIP
-from app.web.options import Option
+from app.web.options import DICOMWEB, Option
 from app.web.problems import KINDS, Problem
 
 STATIC = Path(__file__).parent / "static"
@@ -18,7 +18,8 @@ EXAMPLE_IMAGE = STATIC / "example.png"
 ABOUT = """
 Classifies images with robust networks, and explains each answer by attacking it: how would the image have to change, by
 how little, to be more (or less) of a class? Three ways to send an image, with the same options: a form, JSON with the
-image in base64, or the image itself with options in the query. [An image to try](docs/example.png).
+image in base64, or the image itself with options in the query. Where there is a DICOMweb archive, a form or JSON may
+name an image of it instead (`dicomweb`). [An image to try](docs/example.png).
 """
 PART_EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "a frame of a DICOM file, a part of it, in a window of one's own": {
@@ -42,7 +43,7 @@ def request_description(options: Sequence[Option], examples: Mapping[str, Mappin
         options: what the route takes.
         examples: by summary, JSON members beside the example image; `image` names another file of `STATIC`.
     """
-    schemas = {option.name: dict(option.schema) for option in options}
+    schemas = {option.name: dict(option.schema) for option in (DICOMWEB, *options)}
     as_json = {
         "schema": _object({"image": {"type": "string", "contentEncoding": "base64", "minLength": 1}, **schemas}),
         "examples": {
@@ -87,6 +88,9 @@ IMAGE_PROBLEMS = problems(
     "decoding-too-costly",
     "decoding-too-large",
     "no-such-part",
+    "not-in-archive",
+    "archive-error",
+    "archive-timeout",
     "not-an-image",
     "unsupported-content-type",
     "invalid-option",
@@ -130,7 +134,8 @@ def _described(app: FastAPI) -> Schema:
 
 
 def _object(properties: Schema) -> Schema:
-    return {"type": "object", "required": ["image"], "properties": properties, "additionalProperties": False}
+    either: Schema = {"oneOf": [{"required": ["image"]}, {"required": [DICOMWEB.name]}]}
+    return {"type": "object", **either, "properties": properties, "additionalProperties": False}
 
 
 def _parameter(option: Option) -> Schema:

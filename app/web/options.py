@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias, get_args
 
 from app.adversarial.explain import Direction
+from app.archive.address import InstanceAddress
 from app.errors import OptionError
 from app.images.tiling import MAX_OVERLAP
 from app.service.options import (
@@ -33,7 +34,19 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
-from app.web.values import box, center_and_width, names, number, pixel_level, sizes, text, tile_side, truth, whole
+from app.web.values import (
+    archived,
+    box,
+    center_and_width,
+    names,
+    number,
+    pixel_level,
+    sizes,
+    text,
+    tile_side,
+    truth,
+    whole,
+)
 
 Given: TypeAlias = dict[str, list[object]]
 """Each option's values, as often as it was given: texts of a form or query, any value of JSON."""
@@ -67,6 +80,19 @@ def _list(name: str, must_be: str, description: str, default: Sequence[str], all
 def _part(name: str, description: str) -> Option:
     return Option(name, whole, "a whole number from 1", {"type": "integer", "minimum": 1, "description": description})
 
+
+DICOMWEB = Option(
+    "dicomweb",
+    archived,
+    "STUDY/SERIES/INSTANCE: three UIDs of digits and dots, each of 64 characters at the most",
+    {
+        "type": "string",
+        "pattern": "^[0-9.]{1,64}/[0-9.]{1,64}/[0-9.]{1,64}$",
+        "description": "STUDY/SERIES/INSTANCE, by their UIDs, of an image in the installation's DICOMweb archive: it is"
+        " explained in place of one that is sent, such as 1.2.840.99.1/1.2.840.99.1.2/1.2.840.99.1.2.3",
+    },
+)
+"""Where the image is, if it is not sent: no option of the service's."""
 
 PREDICT = (
     Option(
@@ -348,7 +374,8 @@ EXPLAIN = (
     _list(
         "include",
         f"any of {', '.join(INCLUDABLE)}",
-        "pictures to draw of each target, sheet (all targets side by side), original (the upload as read) and arrays",
+        "pictures to draw of each target, sheet (all targets side by side), original (the upload as read) and arrays;"
+        " secondary_capture and parametric_map, of DICOM; and report, which is for store",
         PICTURES,
         INCLUDABLE,
     ),
@@ -401,6 +428,17 @@ EXPLAIN = (
         },
     ),
     Option(
+        "store",
+        truth,
+        "true or false",
+        {
+            "type": "boolean",
+            "default": ExplainOptions.store,
+            "description": "store what include names of secondary_capture, parametric_map and report in the DICOMweb"
+            " archive, in the study of the image that dicomweb names",
+        },
+    ),
+    Option(
         "quality",
         truth,
         "true or false",
@@ -435,6 +473,19 @@ EXPLAIN = (
         },
     ),
 )
+
+
+def image_address(given: Given) -> InstanceAddress | None:
+    """Where the image is in the archive; None where it was sent.
+
+    Raises:
+        OptionError: it is no address; quotes nothing of it.
+    """
+    try:
+        address = _read({DICOMWEB.name: given.get(DICOMWEB.name, [])}, [DICOMWEB]).get(DICOMWEB.name)
+    except OptionError:
+        raise OptionError(f"{DICOMWEB.name} must be given once, as {DICOMWEB.must_be}.") from None
+    return address if isinstance(address, InstanceAddress) else None
 
 
 def predict_options(given: Given) -> PredictOptions:

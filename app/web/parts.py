@@ -11,6 +11,7 @@ from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import PredictOptions
+from app.web.archiving import Archiving
 from app.web.metrics import Metrics
 from app.web.upload import Asked, read_request
 from app.web.work import Workers
@@ -33,6 +34,7 @@ class Parts:
     catalogue: Catalogue
     workers: Workers
     metrics: Metrics
+    archiving: Archiving
     default_timeout_ms: int
     max_timeout_ms: int
     readiness: Readiness = field(default_factory=Readiness)
@@ -43,6 +45,14 @@ class Parts:
         body = b"".join([chunk async for chunk in request.stream()])
         content_type, query = request.headers.get("content-type", ""), request.url.query
         return await self.workers.run(lambda: read_request(body, content_type, query))
+
+    async def image(self, request: Request, asked: Asked, token: WorkToken) -> bytes:
+        """The image, fetched where it was named; to be asked for once the options are known to be right.
+
+        Raises:
+            AexError: as `Archiving.fetch` says.
+        """
+        return asked.image if asked.address is None else await self.archiving.fetch(request, asked.address, token)
 
     def token(self, options: PredictOptions) -> WorkToken:
         """The right to work on a request, until its deadline.

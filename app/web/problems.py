@@ -67,6 +67,18 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.NoSuchPart: ProblemKind(
         422, "no-such-part", "No such part", "The file has no such page or frame, or nothing that a window is for."
     ),
+    errors.ArchiveError: ProblemKind(
+        502,
+        "archive-error",
+        "Archive error",
+        "The DICOMweb archive cannot be reached, refuses, or answers with something else than DICOM.",
+    ),
+    errors.NotInArchive: ProblemKind(
+        404, "not-in-archive", "Not in the archive", "The DICOMweb archive has no image of the UIDs that were named."
+    ),
+    errors.ArchiveTimeout: ProblemKind(
+        504, "archive-timeout", "Archive timeout", "The DICOMweb archive did not answer in the time that it may take."
+    ),
     errors.UnknownModel: ProblemKind(404, "unknown-model", "Unknown model", "No model of that name is served here."),
     errors.UnknownExplanation: ProblemKind(
         404, "unknown-explanation", "Unknown explanation", "No explanation of that id is worked on or kept here."

@@ -418,6 +418,16 @@ class MarginAnswer(Answer):
     timing_ms: dict[str, float] = Field(description=_TIMING)
 
 
+class StoredObject(BaseModel):
+    """What became of an object that was sent to the DICOMweb archive."""
+
+    kind: str = Field(description="secondary_capture, parametric_map or report")
+    target: str | None = Field(description="that it is of; null of a report")
+    sop_instance_uid: str = Field(description="by which the archive has it")
+    stored: bool = Field(description="whether the archive said that it stored it")
+    sentence: str = Field(description="what it said, or what kept it from saying")
+
+
 class ExplanationAnswer(ReadTwice):
     """Prediction and explanations of one image."""
 
@@ -437,6 +447,9 @@ class ExplanationAnswer(ReadTwice):
     )
     kept_until: str | None = Field(
         description="until when GET of its id gives it again, unless others need the room; null where it is not kept"
+    )
+    stored: list[StoredObject] = Field(
+        description="of store: each object of each target, and the report; empty without it"
     )
 
 
@@ -527,6 +540,7 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
         sheet=sheet,
         arrays=arrays,
         kept_until=kept_until,
+        stored=[StoredObject.model_validate(asdict(one)) for one in result.stored],
     )
     return answer.model_dump(by_alias=True)
 

@@ -7,31 +7,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from app.archive.address import InstanceAddress
 from app.errors import MalformedRequest
 from app.web.errors import UnsupportedContentType
 from app.web.media_types import BYTES, DICOM, FORM, JSON, PDF, ZIP
 from app.web.multipart import read_parts
-from app.web.options import Given
+from app.web.options import DICOMWEB, Given, image_address
 
 IMAGE = "image"
 FILES = (BYTES, DICOM, PDF, ZIP)
+_LACKING = {
+    FORM: "The form has 0 parts named image; it must have exactly one",
+    JSON: "The JSON has no member image; it must be the image in base64",
+}
 MAX_JSON_VALUES = 10_000  # the parser holds the interpreter for as long as it runs; an image is one value
 MAX_OPTION_BYTES = 10_000
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request holds: the image's bytes, and each option as often as it was given, unread."""
+    """What a request holds: the image's bytes, and each option as often as it was given, unread.
+
+    `address` is where the image is in the archive, in place of its bytes; None where it was sent.
+    """
 
     image: bytes
     options: Given
+    address: InstanceAddress | None = None
 
 
 def read_request(body: bytes, content_type: str, query: str) -> Asked:
     """Split a request into image and options; options may stand in the query too, whatever the body is.
 
     Raises:
-        MalformedRequest: the body is not what its content type says, or has no image.
+        MalformedRequest: the body is not what its content type says, or has no image, or an image and its address.
+        OptionError: the image's address is none.
         UnsupportedContentType: no way in takes this content type.
     """
     media_type = content_type.partition(";")[0].strip().lower()
@@ -47,7 +57,16 @@ def read_request(body: bytes, content_type: str, query: str) -> Asked:
             " member image in base64, or the image itself as image/png, image/jpeg, …, application/dicom,"
             " application/pdf, application/zip or application/octet-stream."
         )
-    return Asked(image, _gathered([*given.items(), *_query(query)]))
+    return _asked(image, _gathered([*given.items(), *_query(query)]), _LACKING.get(media_type, ""))
+
+
+def _asked(image: bytes | None, given: Given, lacking: str) -> Asked:
+    address = image_address(given)
+    if image is None and address is None:
+        raise MalformedRequest(f"{lacking}, unless dicomweb names it.")
+    if image is not None and address is not None:
+        raise MalformedRequest("The request has an image, and names another by dicomweb; leave one of them out.")
+    return Asked(image or b"", {name: given[name] for name in given if name != DICOMWEB.name}, address)
 
 
 def _query(query: str) -> list[tuple[str, list[object]]]:
@@ -64,16 +83,16 @@ def _gathered(pairs: Iterable[tuple[str, list[object]]]) -> Given:
     return given
 
 
-def _from_form(body: bytes, content_type: str) -> tuple[bytes, Given]:
+def _from_form(body: bytes, content_type: str) -> tuple[bytes | None, Given]:
     images, given = [], []
     for part in read_parts(body, content_type):
         if part.name == IMAGE:
             images.append(part.content)
         elif part.content:  # browsers send the fields that were left empty, too
             given.append((part.name, [_text(part.content)]))
-    if len(images) != 1:
+    if len(images) > 1:
         raise MalformedRequest(f"The form has {len(images)} parts named image; it must have exactly one.")
-    return images[0], _gathered(given)
+    return next(iter(images), None), _gathered(given)
 
 
 def _text(content: bytes) -> object:
@@ -83,13 +102,11 @@ def _text(content: bytes) -> object:
         raise MalformedRequest("A field of the form is not UTF-8 text; the image belongs in the part image.") from None
 
 
-def _from_json(body: bytes) -> tuple[bytes, Given]:
+def _from_json(body: bytes) -> tuple[bytes | None, Given]:
     members = _parsed(body)
     if not isinstance(members, dict):
         raise MalformedRequest("The JSON is no object; it must be one with a member image in base64.")
-    if IMAGE not in members:
-        raise MalformedRequest("The JSON has no member image; it must be the image in base64.")
-    image = _base64(members.pop(IMAGE))
+    image = _base64(members.pop(IMAGE)) if IMAGE in members else None
     return image, {name: [value] for name, value in members.items()}
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from app.archive.address import InstanceAddress
+
 MAX_TEXT = 1000
 MAX_WHOLE = 2**63 - 1
 _WHOLE = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
@@ -75,6 +77,11 @@ def center_and_width(value: object) -> tuple[float, float]:
         raise ValueError
     center, width = (number(entry) for entry in entries)
     return center, width
+
+
+def archived(value: object) -> InstanceAddress:
+    """The address of an image in an archive, given as text."""
+    return InstanceAddress.read(text(value))
 
 
 def pixel_level(value: object) -> float | str:

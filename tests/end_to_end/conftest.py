@@ -5,22 +5,34 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.archive.server import TOKEN, archive_serving
+from tests.images.apart.files import dicom_file
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server with the models of this repository and a place for each of 16 clients."""
+def archived() -> Iterator[Mapping[str, str]]:
+    """Environment variables that name a DICOMweb archive, and an image in it: STUDY, SERIES, INSTANCE."""
+    with archive_serving() as archive:
+        scan = archive.add(dicom_file("CT_small.dcm"))
+        uids = {"STUDY": scan.study, "SERIES": scan.series, "INSTANCE": scan.instance}
+        yield {"AEX_DICOMWEB_URL": archive.url, "AEX_DICOMWEB_TOKEN": TOKEN, **uids}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, archived: Mapping[str, str]) -> Iterator[str]:
+    """Address of a server with the models of this repository, an archive and a place for each of 16 clients."""
     log = tmp_path_factory.mktemp("server") / "log"
-    with started_server(log, AEX_MODELS_DIR=str(ROOT / "models"), AEX_PLACES="16") as address:
+    with started_server(log, AEX_MODELS_DIR=str(ROOT / "models"), AEX_PLACES="16", **archived) as address:
         yield address
 
 

@@ -1,9 +1,11 @@
 """The commands of the README and the documentation, as they stand there: curl, aex and Python, with the real server."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,10 +61,13 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("script", curl_scripts(), ids=lambda script: script.split("\n")[-2][-60:])
-def test_the_curl_commands_of_a_block_get_their_answers(server: str, project: Path, script: str) -> None:
+def test_the_curl_commands_of_a_block_get_their_answers(
+    server: str, project: Path, archived: Mapping[str, str], script: str
+) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", CURL + script.replace(ADDRESS, server)],
         cwd=project,
+        env={**os.environ, **archived},
         capture_output=True,
         check=False,
         text=True,
@@ -79,10 +84,17 @@ def test_the_curl_commands_of_a_block_get_their_answers(server: str, project: Pa
 
 @pytest.mark.parametrize("command", aex_commands())
 def test_an_aex_command_does_what_it_says(
-    server: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    server: str,
+    project: Path,
+    archived: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
 ) -> None:
     monkeypatch.chdir(project)
-    words = shlex.split(command.replace(ADDRESS, server), comments=True)
+    for name, value in archived.items():
+        monkeypatch.setenv(name, value)
+    words = shlex.split(os.path.expandvars(command).replace(ADDRESS, server), comments=True)
     typed = [path for word in words for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
     status, out, err = run_aex(monkeypatch, capsys, *typed)
     assert status == 0, err

@@ -1,7 +1,5 @@
 """Pages of a TIFF, the chain of them, and chains that are made to be followed for ever."""
 
-import struct
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +7,7 @@ from PIL import Image
 from app.errors import DamagedImage, NoSuchPart
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.selection import Selected, Selection
+from tests.images.apart.bombs import chain
 from tests.images.files import encoded, gradient
 
 LIMITS = DecodeLimits(max_bytes=20_000_000, max_pixels=1_000_000, max_seconds=30)
@@ -51,12 +50,6 @@ def test_a_part_that_is_not_there_is_said(wanted: Selection, sentence: str) -> N
     with pytest.raises(NoSuchPart) as caught:
         decode(tiff_of(), LIMITS, wanted)
     assert sentence in str(caught.value)
-
-
-def chain(pages: int, last: int) -> bytes:
-    """Directories without an entry, each with the place of the next; the last one with this place."""
-    places = [*(8 + 6 * number for number in range(1, pages)), last]
-    return b"II*\0" + struct.pack("<I", 8) + b"".join(struct.pack("<HI", 0, place) for place in places)
 
 
 def test_a_million_pages_are_refused() -> None:

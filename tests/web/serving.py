@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
+from app.images.fit import Fit
 from app.main import create_app
 from app.networks.checkpoint import save_checkpoint
 from app.networks.description import ExplanationDefaults, InputDescription, ModelDescription
@@ -52,10 +53,14 @@ class Served:
 
     @property
     def held_bytes(self) -> int:
+        return self.body_bound._held_bytes
+
+    @property
+    def body_bound(self) -> BodyBound:
         layer: Any = self.app.middleware_stack
         while not isinstance(layer, BodyBound):
             layer = layer.app
-        return layer._held_bytes
+        return layer
 
 
 def save_models(folder: Path) -> Path:
@@ -147,12 +152,14 @@ def save_poisoned(folder: Path) -> None:
     _save(folder, replace(TINY, mean=(0.5,) * 3), side=8, stem=3e38)
 
 
-def save_tiny(folder: Path, seed: int) -> None:
+def save_tiny(folder: Path, seed: int, fit: Fit = "stretch") -> None:
     """`tiny` with weights of its own."""
-    _save(folder, TINY, side=8, seed=seed)
+    _save(folder, TINY, side=8, seed=seed, fit=fit)
 
 
-def _save(folder: Path, config: ResNetConfig, side: int, seed: int = 1, stem: float | None = None) -> None:
+def _save(
+    folder: Path, config: ResNetConfig, side: int, seed: int = 1, stem: float | None = None, fit: Fit = "stretch"
+) -> None:
     torch.manual_seed(seed)
     network = ResNet(config)
     torch.nn.init.normal_(network.classifier.weight)
@@ -161,7 +168,7 @@ def _save(folder: Path, config: ResNetConfig, side: int, seed: int = 1, stem: fl
     description = ModelDescription(
         architecture=config,
         classes=CLASSES,
-        input=InputDescription(side, side, 3, "stretch"),
+        input=InputDescription(side, side, 3, fit),
         explanation=ExplanationDefaults(rho=0.1, scale=0.3),
         training=None,
         scores={"accuracy": 0.5},

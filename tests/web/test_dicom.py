@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from pydicom.uid import CTImageStorage
 from app.images.fit import fitting
 from tests.images.apart.files import dicom_file, grey_dataset, pdf, written
 from tests.images.apart.private import private_words
-from tests.web.serving import CLASSES, picture, serving, small_settings
+from tests.web.serving import CLASSES, picture, save_tiny, serving, small_settings
 
 EXPLAIN = "/v1/explanations"
 CT = dicom_file("CT_small.dcm")
 BOTH = "heatmap,secondary_capture,parametric_map,arrays"
 
 
-def corner_scan() -> bytes:
+def corner_scan(orientation: Sequence[float] = (1, 0, 0, 0, 1, 0)) -> bytes:
     """A slice, wider than high, that is black but for its upper right corner."""
     stored = np.zeros((24, 32), np.uint8)
     stored[:6, 26:] = 255
@@ -34,8 +34,8 @@ def corner_scan() -> bytes:
     dataset.SOPClassUID, dataset.PatientName, dataset.PatientID = CTImageStorage, "Roe^Jane", "4711"
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
         setattr(dataset, keyword, pydicom.uid.generate_uid(entropy_srcs=[keyword]))
-    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [-10, 20, 30], [1, 0, 0, 0, 1, 0]
-    dataset.PixelSpacing, dataset.SliceThickness = [2, 2], 5
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [-10, 20, 30], list(orientation)
+    dataset.PixelSpacing, dataset.SliceThickness = [2, 3], 5
     return written(dataset)
 
 
@@ -65,6 +65,79 @@ def test_a_map_read_back_is_the_raw_map_in_the_images_own_pixels(client: httpx.C
     np.testing.assert_array_equal(map_in(files["parametric_map-1-dog.dcm"]), carried.mean(axis=2))
 
 
+@pytest.fixture(scope="module")
+def letterboxing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server whose network sees all of an image of any shape, between bars."""
+    folder = tmp_path_factory.mktemp("models")
+    save_tiny(folder / "tiny", seed=1, fit="letterbox")
+    with serving(small_settings(folder)) as served:
+        yield served.client
+
+
+@pytest.mark.parametrize(
+    ("fit", "region", "bars"),
+    [("stretch", (0, 0, 32, 24), 0), ("stretch", (16, 0, 16, 24), 0), ("letterbox", (0, 0, 32, 24), 1)],
+)
+def test_a_map_has_the_raw_numbers_on_the_pixels_that_each_is_of(
+    client: httpx.Client, letterboxing: httpx.Client, fit: str, region: tuple[int, int, int, int], bars: int
+) -> None:
+    """Worked out by hand: over the pixels that one of the network's is of, the map's mean is the raw number."""
+    asked, (left, top, width, height) = letterboxing if fit == "letterbox" else client, region
+    words = ",".join(map(str, region))
+    files = zipped(asked, corner_scan(), targets="dog", include=BOTH, region=words)
+    with np.load(io.BytesIO(files["explanation.npz"])) as arrays:
+        raw = arrays["perturbation"][0].mean(axis=2)[bars : 8 - bars]
+    values = map_in(files["parametric_map-1-dog.dcm"])
+    seen = values[top : top + height, left : left + width]
+    rows, columns = height // len(raw), width // 8
+    by_hand = seen.reshape(len(raw), rows, 8, columns).mean(axis=(1, 3))
+    np.testing.assert_allclose(by_hand, raw, atol=2e-6)
+    assert np.abs(raw).max() > 0.05
+    unseen = values.copy()
+    unseen[top : top + height, left : left + width] = 0
+    assert not unseen.any()
+
+
+@pytest.mark.parametrize("orientation", [(1, 0, 0, 0, 1, 0), (0, 1, 0, -1, 0, 0), (0.6, 0.8, 0, 0, 0, -1)])
+def test_a_map_of_a_turned_slice_lies_where_the_slice_lies(client: httpx.Client, orientation: Sequence[float]) -> None:
+    """Each corner of the map is at the scan's in the patient, in millimetres, by hand (PS3.3, C.7.6.2.1.1)."""
+    files = zipped(client, corner_scan(orientation), targets="dog", include="parametric_map")
+    made = highdicom.imread(io.BytesIO(files["parametric_map-1-dog.dcm"]))
+    geometry = made.get_volume_geometry()
+    assert geometry is not None
+    along_row, along_column = np.array(orientation[:3]), np.array(orientation[3:])
+    for row, column in ((0, 0), (0, 31), (23, 0), (23, 31)):
+        by_hand = np.array([-10, 20, 30]) + 3 * column * along_row + 2 * row * along_column
+        (found,) = geometry.map_indices_to_reference(np.array([[0, row, column]]))
+        np.testing.assert_allclose(found, by_hand, atol=1e-9)
+
+
+@pytest.mark.parametrize("region", [(16, 0, 16, 24), (20, 0, 12, 12)])
+def test_the_overlay_of_a_region_lies_on_the_right_pixels(
+    client: httpx.Client, region: tuple[int, int, int, int]
+) -> None:
+    left, top, width, height = region
+    options = {"targets": "dog", "scale": "1", "include": "heatmap,secondary_capture"}
+    files = zipped(client, corner_scan(), region=",".join(map(str, region)), **options)
+    _require_corner(read(files["secondary_capture-1-dog.dcm"]).pixel_array, left, top, width, height)
+
+
+def test_the_overlay_between_bars_lies_on_the_right_pixels(letterboxing: httpx.Client) -> None:
+    options = {"targets": "dog", "scale": "1", "include": "heatmap,secondary_capture"}
+    files = zipped(letterboxing, corner_scan(), **options)
+    _require_corner(read(files["secondary_capture-1-dog.dcm"]).pixel_array, 0, 0, 32, 24)
+
+
+def _require_corner(drawn: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> None:
+    """Within this part of the scan its bright corner, and nothing else, is bright."""
+    factor = 11  # the least whole one that makes the shorter side 256 pixels
+    bright = drawn.mean(axis=2)[: 24 * factor, : 32 * factor] > 128
+    expected = np.zeros_like(bright)
+    expected[: 6 * factor, 26 * factor :] = True
+    part = np.s_[top * factor : (top + height) * factor, left * factor : (left + width) * factor]
+    np.testing.assert_array_equal(bright[part], expected[part])
+
+
 def test_the_overlay_lies_on_the_right_pixels(client: httpx.Client) -> None:
     """The bright corner of the scan is where it was, enlarged, above the colour bar."""
     answer = client.post(
@@ -74,14 +147,9 @@ def test_the_overlay_lies_on_the_right_pixels(client: httpx.Client) -> None:
         headers={"Accept": "application/dicom"},
     ).raise_for_status()
     capture = read(answer.content)
-    factor = 11  # the least whole one that makes the shorter side 256 pixels
-    brightness = capture.pixel_array.mean(axis=2)[: 24 * factor, : 32 * factor]
-    bright = brightness > 128
-    expected = np.zeros_like(bright)
-    expected[: 6 * factor, 26 * factor :] = True
-    np.testing.assert_array_equal(bright, expected)
+    _require_corner(capture.pixel_array, 0, 0, 32, 24)
     assert answer.headers["content-type"] == "application/dicom"
-    assert capture.Rows > 24 * factor
+    assert capture.Rows > 24 * 11
 
 
 def test_objects_of_all_targets_come_in_a_zip_beside_the_json(client: httpx.Client) -> None:

@@ -54,21 +54,21 @@ def test_every_reference_in_the_description_leads_somewhere(client: httpx.Client
 @pytest.mark.parametrize("path", EXAMPLE_PATHS)
 def test_each_status_is_described_as_a_problem(client: httpx.Client, path: str) -> None:
     responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
-    assert set(responses) == {"200", "400", "404", "406", "408", "413", "415", "422", "503", "504"}
+    assert set(responses) == {"200", "400", "404", "406", "408", "413", "415", "422", "502", "503", "504"}
     assert all(
         list(responses[status]["content"]) == ["application/problem+json"] for status in responses if status != "200"
     )
 
 
-NAMES_A_MODEL = {"model", "judge", "beside"}
-"""Options whose values are the installation's own."""
+OF_THE_INSTALLATION = {"model", "judge", "beside", "dicomweb", "store"}
+"""Options for which it takes models or an archive of the installation's own."""
 
 
 @pytest.mark.parametrize("path", EXAMPLE_PATHS)
 def test_every_option_stands_in_an_example(client: httpx.Client, path: str) -> None:
     content = client.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     shown = {name for example in content["examples"].values() for name in example["value"]}
-    assert set(content["schema"]["properties"]) - shown - NAMES_A_MODEL == set()
+    assert set(content["schema"]["properties"]) - shown - OF_THE_INSTALLATION == set()
 
 
 def test_every_number_of_an_answer_is_told_in_words(client: httpx.Client) -> None:

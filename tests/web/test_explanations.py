@@ -37,7 +37,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
     answer = explain(client).json()
     assert set(answer) == {
         "id", "created", "model", "image", "prediction", "in_distribution", "second_opinion", "explanations", "margin",
-        "timing_ms", "original", "sheet", "arrays", "kept_until",
+        "timing_ms", "original", "sheet", "arrays", "kept_until", "stored",
     }  # fmt: skip
     assert set(answer["timing_ms"]) == {"queued", "decode", "explain", "render"}
     assert [one["role"] for one in answer["explanations"]] == ["predicted", "runner_up"]

@@ -6,7 +6,6 @@ image and its frame. Stripped ones carry pixels, and UIDs that lead nowhere.
 
 import io
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from pydicom.uid import UID, EncapsulatedPDFStorage, ExplicitVRLittleEndian, Sec
 from app.errors import DamagedImage, NoSuchPart
 from app.images.apart.dicom import described, parse_dicom
 from app.images.apart.dicom_frames import of_frame
-from app.images.apart.object_facts import ObjectFacts, WrittenKind
+from app.images.apart.object_facts import ObjectFacts, WrittenKind, made_uid
 from app.images.apart.series import file_of_frame
 
 MANUFACTURER = "Adversarial explanations"
@@ -103,7 +102,7 @@ class _ImageOfStudy:
         self.frame = facts.frame if (source.get("NumberOfFrames") or 1) > 1 else None
         if facts.stripped:
             for keyword in UIDS[:-1]:
-                setattr(self.header, keyword, _made_uid(facts.key, keyword))
+                setattr(self.header, keyword, UID(made_uid(facts.key, keyword)))
         else:
             self._copy(source, ("SpecificCharacterSet", *PATIENT_AND_STUDY))
         for keyword in NEVER_ABSENT:
@@ -128,7 +127,7 @@ class _ImageOfStudy:
         for sequence, keywords in (PLACE | MEASURES).items():
             self._copy(of_frame(source, facts.frame, sequence), keywords)
         if "FrameOfReferenceUID" in source and all(keyword in self.header for keyword in WHERE):
-            uid = _made_uid(facts.key, "frame") if facts.stripped else _uid(source, "FrameOfReferenceUID")
+            uid = UID(made_uid(facts.key, "frame")) if facts.stripped else _uid(source, "FrameOfReferenceUID")
             self.header.FrameOfReferenceUID = uid
             self.header.PositionReferenceIndicator = ""
             if "SliceThickness" not in self.header:
@@ -165,11 +164,6 @@ def _check(keyword: str, value: object) -> None:
         raise ValueError
 
 
-def _made_uid(key: str, what: str) -> UID:
-    """The same for the same two texts, and for no others (PS3.5, B.2)."""
-    return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{key} {what}').int}")
-
-
 def _text(text: str, most: int = MAX_TEXT) -> str:
     """What any character set can hold, and a backslash would part in two."""
     return text.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:most]
@@ -177,9 +171,9 @@ def _text(text: str, most: int = MAX_TEXT) -> str:
 
 def _series(facts: ObjectFacts) -> dict[str, Any]:
     return {
-        "series_instance_uid": _made_uid(facts.key, facts.kind),
+        "series_instance_uid": UID(made_uid(facts.key, facts.kind)),
         "series_number": SERIES_NUMBERS[facts.kind],
-        "sop_instance_uid": _made_uid(facts.key, f"{facts.kind} {facts.number}"),
+        "sop_instance_uid": UID(facts.sop_instance_uid),
         "instance_number": facts.number,
         "series_description": _text(facts.title),
         "manufacturer": MANUFACTURER,

@@ -1,5 +1,6 @@
 """What a DICOM object that is written says of itself."""
 
+import uuid
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,3 +34,13 @@ class ObjectFacts:
     weights: str
     scale: float
     stripped: bool
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Of the object."""
+        return made_uid(self.key, f"{self.kind} {self.number}")
+
+
+def made_uid(key: str, what: str) -> str:
+    """The same for the same two texts, and for no others (PS3.5, B.2)."""
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{key} {what}').int}"

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from app.engine.token import WorkToken
 from app.errors import NoSuchPart
-from app.images.apart.object_facts import ObjectFacts, ObjectKind
+from app.images.apart.object_facts import ObjectFacts, ObjectKind, WrittenKind
 from app.images.apart.process import check_writable, write_apart
 from app.images.decode import DecodeLimits
 from app.images.fit import Carried
-from app.service.options import OBJECTS, ExplainOptions
-from app.service.results import ModelFacts, Record, TargetExplanation
+from app.service.options import OBJECTS, REPORT, ExplainOptions
+from app.service.results import ExplainResult, ModelFacts, Record, TargetExplanation
 from app.service.uploads import Upload
 
 WEIGHTS_DIGITS = 12  # of their hash, to tell them apart by
@@ -57,7 +57,8 @@ class DicomObjects:
         self._seconds = limits.max_seconds
         self._kinds: list[ObjectKind] = [kind for kind in OBJECTS if kind in options.include]
         self._facts = _facts(explanation_id, model, upload.decoded.selected.frame or 1, strip_phi=strip_phi)
-        for kind in self._kinds:
+        reports: list[WrittenKind] = ["encapsulated_pdf"] if REPORT in options.include else []
+        for kind in (*self._kinds, *reports):
             if upload.decoded.format != "DICOM":
                 raise NoSuchPart(f"{kind} is made of DICOM images, and the file is a {upload.decoded.format}.")
             check_writable(data, replace(self._facts, kind=kind), max_seconds=self._seconds)
@@ -97,6 +98,16 @@ class DicomObjects:
         mean: NDArray[np.float32] = np.concatenate([carried.rows(rows).mean(axis=2) for rows in self._upload.bands()])
         np.nan_to_num(mean, nan=0.0, copy=False)
         return mean
+
+
+def uid_of_object(result: ExplainResult, kind: ObjectKind, number: int) -> str:
+    """The SOP Instance UID of the object of a kind of the explanation of that number, from 1; not of stripped ones."""
+    return replace(_facts(result.id, result.model, 1, strip_phi=False), kind=kind, number=number).sop_instance_uid
+
+
+def uid_of_report(result: ExplainResult) -> str:
+    """The SOP Instance UID of what `report_object` makes; not of stripped ones."""
+    return replace(_facts(result.id, result.model, 1, strip_phi=False), kind="encapsulated_pdf").sop_instance_uid
 
 
 def report_object(record: Record, report: bytes, *, limits: DecodeLimits, strip_phi: bool) -> bytes:

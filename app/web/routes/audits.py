@@ -46,8 +46,9 @@ async def audit(request: Request, parts: PartsHere) -> Response:
     asked = await parts.read(request)
     options = audit_options(asked.options)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
     return await parts.workers.run_while_wanted(
         request,
         token,
-        lambda: audit_response(parts.explainer.audit(asked.image, options, token), media_type),
+        lambda: audit_response(parts.explainer.audit(image, options, token), media_type),
     )

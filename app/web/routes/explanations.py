@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.service.progress import Mailbox
+from app.service.results import Record
 from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
 from app.web.events import EVENTS_DESCRIPTION
 from app.web.media_types import EVENTS
@@ -85,16 +87,22 @@ async def explain(request: Request, parts: PartsHere) -> Response:
     asked = await parts.read(request)
     options = explain_options(asked.options)
     require_sendable(options, media_type)
+    parts.archiving.require_storable(options, asked.address)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
+
+    def record(mailbox: Mailbox | None = None) -> Record:
+        return parts.archiving.record(parts.explainer, image, asked.address, options, token, mailbox)
+
     if media_type == EVENTS:
         return await stream(
             request,
             parts.workers,
             token,
-            lambda mailbox: explanation_json(parts.explainer.explain(asked.image, options, token, mailbox)),
+            lambda mailbox: explanation_json(record(mailbox).result),
         )
     return await parts.workers.run_while_wanted(
         request,
         token,
-        lambda: explanation_response(parts.explainer.record(asked.image, options, token), media_type, parts.reporter),
+        lambda: explanation_response(record(), media_type, parts.reporter),
     )

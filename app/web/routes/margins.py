@@ -42,6 +42,7 @@ async def margin(request: Request, parts: PartsHere) -> Response:
     asked = await parts.read(request)
     options = margin_options(asked.options)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
     return await parts.workers.run_while_wanted(
-        request, token, lambda: margin_response(parts.explainer.margin(asked.image, options, token))
+        request, token, lambda: margin_response(parts.explainer.margin(image, options, token))
     )

@@ -35,6 +35,7 @@ async def predict(request: Request, parts: PartsHere) -> Response:
     asked = await parts.read(request)
     options = predict_options(asked.options)
     token = parts.token(options)
+    image = await parts.image(request, asked, token)
     return await parts.workers.run_while_wanted(
-        request, token, lambda: prediction_response(parts.explainer.predict(asked.image, options, token))
+        request, token, lambda: prediction_response(parts.explainer.predict(image, options, token))
     )

@@ -9,6 +9,7 @@ from PIL import Image
 from app.errors import DamagedImage, ImageError, NoSuchPart, TooManyPixels
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.selection import Selected, Selection
+from tests.images.apart.bombs import empty_heics
 from tests.images.apart.files import heic
 from tests.images.files import gradient
 
@@ -69,8 +70,7 @@ def test_a_part_that_is_not_there_is_said(wanted: dict[str, Any], sentence: str)
 
 
 def test_a_file_without_a_picture_is_refused() -> None:
-    kind, empty = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x0cmeta\0\0\0\0"
-    for data in (kind, kind + empty):
+    for data in empty_heics():
         with pytest.raises(DamagedImage, match="holds no picture"):
             read(data)
 

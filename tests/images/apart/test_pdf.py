@@ -1,6 +1,5 @@
 """Pages of PDFs, and PDFs that are made to break readers."""
 
-import zlib
 from typing import Any
 
 import pytest
@@ -8,7 +7,8 @@ import pytest
 from app.errors import DamagedImage, DecodeTimeout, DecodeTooLarge, EmptyImage, NoSuchPart, NotAnImage
 from app.images.decode import DecodedImage, DecodeLimits, decode
 from app.images.selection import Selected, Selection
-from tests.images.apart.files import pdf, pdf_of, stream
+from tests.images.apart.bombs import bomb_of_memory, bomb_of_time, encrypted_pdf
+from tests.images.apart.files import pdf
 
 LIMITS = DecodeLimits(max_bytes=10_000_000, max_pixels=1_000_000, max_seconds=30)
 RED_LEFT = b"1 0 0 rg 0 0 72 72 re f"
@@ -78,9 +78,8 @@ def test_of_ten_thousand_pages_one_is_drawn() -> None:
 
 
 def test_an_encrypted_file_is_refused() -> None:
-    lock = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<41><41>]" % (b"41" * 32, b"42" * 32)
     with pytest.raises(NotAnImage, match=r"encrypted; send it without a password"):
-        drawn(pdf(RED_LEFT, trailer=lock))
+        drawn(encrypted_pdf())
 
 
 def test_a_file_without_pages_is_refused() -> None:
@@ -101,32 +100,6 @@ def test_a_truncated_file_is_drawn_or_refused(share: float) -> None:
 def test_a_signature_alone_is_damaged() -> None:
     with pytest.raises(DamagedImage, match="its pages cannot be found"):
         drawn(b"%PDF-1.7\n")
-
-
-def bomb_of_time(depth: int = 40) -> bytes:
-    """Each form draws the next one twice."""
-    forms = [
-        stream(
-            b"/X Do /X Do",
-            b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>>>" % (6 + number),
-        )
-        for number in range(depth)
-    ]
-    last = stream(b"0 0 9 9 re f", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]")
-    return pdf_of([*tree(b"/Resources<</XObject<</X 5 0 R>>>>"), stream(b"/X Do"), *forms, last])
-
-
-def bomb_of_memory() -> bytes:
-    """270 megabytes of commands in a few kilobytes."""
-    packer = zlib.compressobj(9)
-    once = b"".join(packer.compress(b"0 0 1 rg " * 2_500_000) for _ in range(12)) + packer.flush()
-    return pdf_of([*tree(b""), stream(zlib.compress(once, 9), b"/Filter[/FlateDecode/FlateDecode]")])
-
-
-def tree(entries: bytes) -> list[bytes]:
-    """A catalogue, one page with these entries, and its contents to follow as object 4."""
-    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R%s>>" % entries
-    return [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[3 0 R]>>", page]
 
 
 def test_a_bomb_of_time_ends_on_time_and_reading_goes_on() -> None:

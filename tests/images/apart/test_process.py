@@ -1,35 +1,19 @@
 """The process apart: what it may cost, what it is told, and that it goes on."""
 
-import io
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from app.errors import DamagedImage, DecodeTooLarge, ImageError
 from app.images.apart import process
 from app.images.decode import DecodeLimits, decode
+from tests.images.apart.bombs import deflated_bomb
 from tests.images.apart.files import dicom_file, grey_dicom, pdf
 
 LIMITS = DecodeLimits(max_bytes=10_000_000, max_pixels=1_000_000, max_seconds=30)
 PATIENT = "Roe^Jane"
-
-
-def deflated_bomb() -> bytes:
-    """A DICOM file whose data set inflates to 280 megabytes."""
-    dataset = pydicom.dcmread(io.BytesIO(grey_dicom(np.zeros((2, 2), np.uint8))))
-    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    file = io.BytesIO()
-    dataset.save_as(file, enforce_file_format=True)
-    meta = file.getvalue()[
-        : 144 + int.from_bytes(file.getvalue()[140:144], "little")
-    ]  # as long as its first element says
-    packer = zlib.compressobj(9, wbits=-15)
-    return meta + b"".join(packer.compress(bytes(20_000_000)) for _ in range(14)) + packer.flush()
 
 
 @pytest.mark.slow
