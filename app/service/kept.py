@@ -16,7 +16,7 @@ REMEMBERED_IDS = 10_000
 """Of those that are gone, so that whoever comes late is told what happened; an id takes some hundred bytes."""
 
 _CLASS_BYTES = 170
-_TARGET_BYTES = 2800
+_TARGET_BYTES = 3000
 _CELL_BYTES = 50
 _REASON_BYTES = 450
 _MAP_BYTES = 600
