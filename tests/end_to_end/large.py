@@ -79,7 +79,8 @@ def large_server(folder: Path, models: Path | None = None, **others: str) -> Ite
         "STEP_BACKEND": "eager",
         "THREADS": "1",
     }
-    settings |= {"MAX_DECODE_SECONDS": "120", "MAX_UPLOAD_BYTES": "400000000", **others}
+    settings |= {"MAX_DECODE_SECONDS": "120", "MAX_UPLOAD_BYTES": "400000000"}
+    settings |= {"RESULT_TTL_SECONDS": "0", **others}  # what is kept has a bound of its own
     with server_process(folder / "log", port, **{f"AEX_{name}": value for name, value in settings.items()}) as process:
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 
