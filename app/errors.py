@@ -12,7 +12,9 @@
     │   ├── TooManyPixels         too many pixels, whatever its bytes
     │   ├── DecodeTimeout         took longer to decode than allowed
     │   ├── DecodeTooLarge        needs more memory to decode than allowed
-    │   └── NoSuchPart            has no such page or frame, or nothing that a window is for
+    │   ├── NoSuchPart            has no such page or frame, or nothing that a window is for
+    │   └── TooManyParts          more pages or frames than one request is answered of
+    ├── AnswerTooLarge            what one request was answered fills what it may
     ├── UnknownModel              no model of that name is served
     ├── UnknownExplanation        no explanation of that id is worked on or kept
     ├── ExplanationGone           it was kept, and is no more
@@ -89,6 +91,14 @@ class DecodeTooLarge(ImageError):
 
 class NoSuchPart(ImageError):
     """Has no such page or frame, or nothing that a window is for."""
+
+
+class TooManyParts(ImageError):
+    """More pages or frames than one request is answered of."""
+
+
+class AnswerTooLarge(AexError):
+    """The answers to several pages fill what one request may be answered."""
 
 
 class UnknownModel(AexError):

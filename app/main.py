@@ -19,6 +19,7 @@ from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue, MakeStep
 from app.service.explainer import Explainer
 from app.service.kept import KeptResults
+from app.service.several import Several
 from app.settings import Settings
 from app.web.application import build_app
 from app.web.archiving import Archiving
@@ -95,18 +96,20 @@ def _put_together(
     archive: Archive | None,
 ) -> Parts:
     limits = settings.decode_limits()
+    explainer = Explainer(
+        catalogue,
+        engine,
+        decode_limits=limits,
+        max_rows=settings.max_rows,
+        kept=kept,
+        strip_phi=settings.strip_phi,
+        max_open_pixels=settings.max_open_pixels,
+        max_picture_bytes=settings.max_picture_bytes,
+    )
     reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     return Parts(
-        explainer=Explainer(
-            catalogue,
-            engine,
-            decode_limits=limits,
-            max_rows=settings.max_rows,
-            kept=kept,
-            strip_phi=settings.strip_phi,
-            max_open_pixels=settings.max_open_pixels,
-            max_picture_bytes=settings.max_picture_bytes,
-        ),
+        explainer=explainer,
+        several=Several(explainer, limits, settings.several_limits()),
         reporter=reporter,
         archiving=Archiving(archive, reporter, strip_phi=settings.strip_phi),
         catalogue=catalogue,

@@ -18,10 +18,12 @@ from app.engine.steps.choose import Backend
 from app.errors import SettingsError
 from app.images.decode import MOST_PIXELS, DecodeLimits
 from app.service.catalogue import MakeStep
+from app.service.several import SeveralLimits
 from app.service.steps import step_maker
 
 PREFIX = "AEX_"
 
+PARTS_AT_ONCE = 4  # as many as are decoded at once
 _ARCHIVE = re.compile(
     r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
@@ -71,11 +73,17 @@ class Settings(BaseSettings):
     ] = 100_000_000
     max_picture_bytes: Annotated[
         int, Field(ge=1, description="bytes of all pictures of one explanation at the most")
-    ] = 400_000_000
+    ] = 200_000_000
     max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
     max_rows: Annotated[
         int, Field(ge=1, description="explanations (targets times sizes, or tiles) of one request at the most")
     ] = 64
+    max_pages: Annotated[
+        int, Field(ge=1, le=10_000, description="pages or frames of a file that one request is answered of at the most")
+    ] = 50
+    max_pages_bytes: Annotated[
+        int, Field(ge=1, description="bytes of memory for the answers to several pages of one request")
+    ] = 134_217_728
     result_ttl_seconds: Annotated[
         float, Field(ge=0, le=604_800, description="seconds that an explanation is kept, in memory; 0 keeps none")
     ] = 3600.0
@@ -148,6 +156,10 @@ class Settings(BaseSettings):
     def decode_limits(self) -> DecodeLimits:
         """What decoding one image may cost."""
         return DecodeLimits(self.max_upload_bytes, self.max_image_pixels, self.max_decode_seconds)
+
+    def several_limits(self) -> SeveralLimits:
+        """What the pages of one file may cost; half of the places are left to others."""
+        return SeveralLimits(self.max_pages, self.max_pages_bytes, at_once=max(1, min(PARTS_AT_ONCE, self.places // 2)))
 
     def engine_limits(self) -> EngineLimits:
         """What the engine may take of the device; raises as `torch_device` does."""

@@ -26,6 +26,7 @@ from app.cli.common import (
     read_window,
     typed_command,
 )
+from app.cli.parts import part_used
 from app.comparison.audit import AttackOptions, Goal
 from app.errors import DataError, OptionError
 from app.images.selection import Selection
@@ -38,6 +39,7 @@ from app.service.audits.attacks import (
     summary_of,
 )
 from app.service.audits.sheet import draw_audits
+from app.service.facts import image_facts
 from app.service.options import GOALS, METHOD_NAMES, PredictOptions
 from app.service.uploads import read_upload
 from app.training.load import load_data
@@ -78,6 +80,10 @@ def audit(
 
     Examples: aex audit models/cifar10 examples/cat-0.png --beside models/cifar10_plain --out out
     aex audit models/cifar10 --data cifar10.npz --images 50 --methods gradcam,adversarial
+
+    A page, a slice through a window, a part of a picture: aex audit models/cifar10 scan.pdf --page 2
+    aex audit models/chest_xray ct.zip --frame 40 --window -600,1500
+    aex audit models/chest_xray x-ray.dcm --region 300,200,512,512
     """
     if (images is None) == (data is None):
         raise OptionError("Give image files, or --data, and not both.")
@@ -91,7 +97,9 @@ def audit(
         out.mkdir(parents=True, exist_ok=True)
     written: list[Mapping[str, object]] = []
     for one in models:
-        shown = _read_files(images, one, selection) if images else _read_data(data, one, count, seed)
+        shown = (
+            _read_files(images, one, selection, say=one is models[0]) if images else _read_data(data, one, count, seed)
+        )
         found = _audited(one, shown, chosen, options)
         console.print(_table(found))
         written += [_written(part) for part in found]
@@ -102,13 +110,17 @@ def audit(
         console.print(f"written to {out}")
 
 
-def _read_files(paths: list[Path], checkpoint: Checkpoint, selection: Selection) -> Tensor:
+def _read_files(paths: list[Path], checkpoint: Checkpoint, selection: Selection, *, say: bool) -> Tensor:
+    """What the network is shown of each file; which part of it that is, is printed where it is to `say` so."""
     limits = read_settings().decode_limits()
     fitted = []
     for path, content in each_image(paths, "reading"):
         with naming(path):
             upload = read_upload(content, limits, checkpoint.description.input, selection)
             fitted.append(as_picture(upload.fitted))
+        used = part_used(asdict(image_facts(upload.decoded, upload.fitting)), selection.region)
+        if say and used:
+            console.print(f"{path}: {used}", highlight=False, soft_wrap=True)
     return torch.stack(fitted)
 
 

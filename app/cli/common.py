@@ -86,12 +86,19 @@ def each_image(paths: list[Path], what: str) -> Iterator[tuple[Path, bytes]]:
     """Path and bytes of each image, with a progress bar where there is more than one."""
     with progress_bar(hidden=len(paths) < 2) as bar:
         task = bar.add_task(what, total=len(paths), live="")
-        for path in paths:
-            try:
-                yield path, path.read_bytes()
-            except OSError as error:
-                raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        for path, data in each_file(paths):
+            yield path, data
             bar.advance(task)
+
+
+def each_file(paths: list[Path]) -> Iterator[tuple[Path, bytes]]:
+    """Path and bytes of each file, as they are needed."""
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        yield path, data
 
 
 def read_region(text: str | None) -> tuple[int, int, int, int] | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,13 +20,13 @@ from app.cli.common import (
     RegionBox,
     SecondOpinion,
     console,
-    each_image,
-    naming,
     print_second_opinion,
     read_region,
+    read_settings,
     read_window,
 )
 from app.cli.explaining import Made, explaining_here, explaining_there
+from app.cli.parts import FrameNumbers, ImagePart, PageNumbers, PartByPart, print_part_used, read_parts
 from app.cli.quality import print_quality
 from app.cli.remote import ServerAddress
 from app.cli.reports import check_reports, kind_of
@@ -102,7 +103,9 @@ def explain(
     dicomweb: ArchivedImage = None,
     store: StoreThere = False,
     page: PageNumber = None,
+    pages: PageNumbers = None,
     frame: FrameNumber = None,
+    frames: FrameNumbers = None,
     window: LevelWindow = None,
     region: RegionBox = None,
     report: Annotated[
@@ -129,11 +132,21 @@ def explain(
 
     Beside other methods, and how good each map is: aex explain scan.jpg --methods gradcam,occlusion --quality --out out
 
+    One page, one slice through a window of its own, a part of a picture:
+
+    aex explain scan.pdf --page 2 --out out    aex explain ct.zip --frame 40 --window -600,1500 --out out
+    aex explain x-ray.dcm --region 300,200,512,512 --out out
+
+    Every page, a folder each (a broken one is said, and the others go on): aex explain scan.pdf --pages all --out out
+
     With several images each gets a folder of its own in --out, named after its file, and a report of its own, with
     that name in its file's; sheet.png shows them together, unless a server was asked (--server).
     """
     reports = check_reports(report or [])
+    several = read_parts(pages, frames, page, frame)
     address = read_source(images, dicomweb, store=store)
+    if several is not None and address is not None:
+        raise OptionError("--pages and --frames are of files; of an image of the archive, name one --frame.")
     options = ExplainOptions(
         model=model,
         targets=tuple(target or ("predicted", "runner_up")),
@@ -173,17 +186,23 @@ def explain(
     making = (
         explaining_here(options, models, device, images=len(images), address=address)
         if server is None
-        else explaining_there(server, options, models, device, address=address)
+        else explaining_there(server, models, device, address=address)
     )
+    parts = PartByPart(several, read_settings(models, device).decode_limits())
+    count = 0
     with making as make:
-        for path, data in each_image(images, "explaining") if address is None else [(ARCHIVED, b"")]:
-            with naming(path):
-                made = make(path, data)
-            _write(made, folders[path])
+        for part in parts.each(images, "explaining") if address is None else [ImagePart(ARCHIVED, b"")]:
+            made = parts.attempted(part, partial(make, part.path, part.data, part.options(options)))
+            if made is None:
+                continue
+            count += 1
+            folder = part.folder(folders[part.path])
+            _write(made, folder)
             for file in reports:
-                apart = file if folders[path] == out else file.with_stem(f"{file.stem}-{folders[path].name}")
-                apart.write_bytes(made.report(kind_of(file)))
-            console.print(_table(str(path), made.answer))
+                apart = "-".join([file.stem, *folder.relative_to(out).parts])
+                file.with_stem(apart).write_bytes(made.report(kind_of(file)))
+            console.print(_table(part.title, made.answer))
+            print_part_used(made.answer, options.region)
             print_second_opinion(made.answer)
             if quality:
                 print_quality(made.answer)
@@ -194,7 +213,7 @@ def explain(
     if rows:
         sheet = out / "sheet.png"
         sheet.write_bytes(draw_sheet(rows).png)
-        said += f"; {sheet} shows {'all' if len(rows) == len(images) else len(rows)}"
+        said += f"; {sheet} shows {'all' if len(rows) == count else len(rows)}"
     console.print(said)
 
 

@@ -40,8 +40,11 @@ class Made:
     sheet_row: Callable[[], SheetRow] | None
 
 
-Make = Callable[[Path, bytes], Made]
-"""Explains an image, by its path and bytes; of an image of the archive, which has none here, these are empty."""
+Make = Callable[[Path, bytes, ExplainOptions], Made]
+"""Explains an image, by its path and bytes, or the part of it that the options name.
+
+Of an image of the archive, which has none here, the bytes are empty.
+"""
 
 
 @contextmanager
@@ -53,17 +56,17 @@ def explaining_here(
     images: int,
     address: InstanceAddress | None = None,
 ) -> Iterator[Make]:
-    """By a model of this process's own; `address` of an image of the archive."""
+    """By a model of this process's own; `address` of an image of the archive, `options` but for the part."""
     settings = read_settings(models, device)
     archive = None if address is None else ArchiveHere(settings, store=options.store)
     limits = settings.decode_limits()
     reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     with open_explainer(options.model, models, device, images=images) as explainer:
 
-        def make(path: Path, data: bytes) -> Made:
+        def make(path: Path, data: bytes, asked: ExplainOptions) -> Made:
             if archive is not None and address is not None:
                 data = archive.fetch(address)
-            record = explainer.record(data, options, WorkToken())
+            record = explainer.record(data, asked, WorkToken())
             if archive is not None and address is not None and options.store:
                 record = archive.file(record, reporter, address)
             result = record.result
@@ -84,18 +87,13 @@ def explaining_here(
 
 @contextmanager
 def explaining_there(
-    server: str,
-    options: ExplainOptions,
-    models: Path | None,
-    device: str | None,
-    *,
-    address: InstanceAddress | None = None,
+    server: str, models: Path | None, device: str | None, *, address: InstanceAddress | None = None
 ) -> Iterator[Make]:
     """By a running server, which fetches an image of its archive itself; raises as `asking` does."""
     named = None if address is None else InArchive(address.study, address.series, address.instance)
     with asking(server, models, device) as client:
 
-        def make(_: Path, data: bytes) -> Made:
+        def make(_: Path, data: bytes, options: ExplainOptions) -> Made:
             try:
                 files = client.files(named or data, **given(options))
             except ClientError as error:

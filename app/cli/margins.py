@@ -6,7 +6,23 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli.common import DeviceName, ImagePaths, ModelName, ModelsFolder, console, each_image, naming, open_explainer
+from app.cli.common import (
+    DeviceName,
+    FrameNumber,
+    ImagePaths,
+    LevelWindow,
+    ModelName,
+    ModelsFolder,
+    PageNumber,
+    RegionBox,
+    console,
+    each_image,
+    naming,
+    open_explainer,
+    read_region,
+    read_window,
+)
+from app.cli.parts import print_part_used
 from app.engine.token import WorkToken
 from app.service.options import MarginOptions
 from app.service.results import MarginResult, SmallestChange
@@ -33,24 +49,44 @@ def margins(
     ] = MarginOptions.alpha,
     seed: Annotated[int, typer.Option("--seed", help="Of restarts and noise.")] = MarginOptions.seed,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    page: PageNumber = None,
+    frame: FrameNumber = None,
+    window: LevelWindow = None,
+    region: RegionBox = None,
     models: ModelsFolder = None,
     device: DeviceName = None,
 ) -> None:
     """How much change each image's prediction withstands: the smallest found, and on request a promise.
 
     Examples: aex margins examples/cat-0.png    aex margins --certificate --sigma 0.05 --draws 10000 scans/*.jpg
+
+    A page, a slice through a window, a part of a picture:
+    aex margins scan.pdf --page 2    aex margins ct.zip --frame 40 --window -600,1500
+    aex margins x-ray.dcm --region 300,200,512,512
     """
     options = MarginOptions(
-        model=model, restarts=restarts, certificate=certificate, sigma=sigma, draws=draws, alpha=alpha, seed=seed
+        model=model,
+        restarts=restarts,
+        certificate=certificate,
+        sigma=sigma,
+        draws=draws,
+        alpha=alpha,
+        seed=seed,
+        page=page,
+        frame=frame,
+        window=read_window(window),
+        region=read_region(region),
     )
     with open_explainer(model, models, device, images=len(images)) as explainer:
         for path, data in each_image(images, "finding margins"):
             with naming(path):
                 result = explainer.margin(data, options, WorkToken())
+            answer = margin_answer(result)
             if as_json:
-                print(json.dumps({"file": str(path), **margin_answer(result)}))  # noqa: T201 - the answer itself
+                print(json.dumps({"file": str(path), **answer}))  # noqa: T201 - the answer itself
             else:
                 _show(str(path), result)
+                print_part_used(answer, options.region)
 
 
 def _show(title: str, result: MarginResult) -> None:

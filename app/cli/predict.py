@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,21 +21,21 @@ from app.cli.common import (
     RegionBox,
     SecondOpinion,
     console,
-    each_image,
-    naming,
     open_explainer,
     print_second_opinion,
     read_region,
+    read_settings,
     read_window,
 )
+from app.cli.parts import FrameNumbers, ImagePart, PageNumbers, PartByPart, part_used, print_part_used, read_parts
 from app.cli.remote import ServerAddress, as_error, asking, given
 from app.client import ClientError
 from app.engine.token import WorkToken
 from app.service.options import PredictOptions
 from app.web.schemas import prediction_answer
 
-_AnswerOf = Callable[[bytes], Mapping[str, Any]]
-"""The JSON of a prediction."""
+_AnswerOf = Callable[[bytes, PredictOptions], Mapping[str, Any]]
+"""The JSON of a prediction of an image, or of the part of it that the options name."""
 
 
 def predict(
@@ -44,7 +45,9 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     second_opinion: SecondOpinion = True,
     page: PageNumber = None,
+    pages: PageNumbers = None,
     frame: FrameNumber = None,
+    frames: FrameNumbers = None,
     window: LevelWindow = None,
     region: RegionBox = None,
     models: ModelsFolder = None,
@@ -55,8 +58,14 @@ def predict(
 
     Examples: aex predict examples/cat-0.png    aex predict --top-k 0 --json scans/*.jpg
 
+    Every page of a document, a line each: aex predict scan.pdf --pages all
+
+    A slice through a window, a part of a picture:
+    aex predict ct.zip --frame 40 --window -600,1500    aex predict x-ray.dcm --region 300,200,512,512
+
     By a running server: aex predict scan.jpg --server http://localhost:8000
     """
+    several = read_parts(pages, frames, page, frame)
     options = PredictOptions(
         model=model,
         top_k=top_k,
@@ -67,39 +76,53 @@ def predict(
         region=read_region(region),
     )
     predicting = (
-        _predicting_here(options, models, device, images=len(images))
+        _predicting_here(model, models, device, images=len(images))
         if server is None
-        else _predicting_there(server, options, models, device)
+        else _predicting_there(server, models, device)
     )
+    parts = PartByPart(several, read_settings(models, device).decode_limits())
     with predicting as answer_of:
-        for path, data in each_image(images, "predicting"):
-            with naming(path):
-                answer = answer_of(data)
+        for part in parts.each(images, "predicting"):
+            answer = parts.attempted(part, partial(answer_of, part.data, part.options(options)))
+            if answer is None:
+                continue
             if as_json:
-                print(json.dumps({"file": str(path), **answer}))  # noqa: T201 - the answer itself
+                print(json.dumps({"file": str(part.path), **answer}))  # noqa: T201 - the answer itself
+            elif part.number is not None:
+                console.print(_line(part, answer, options), highlight=False, soft_wrap=True)
             else:
-                console.print(_table(str(path), answer))
-                print_second_opinion(answer)
-                known = answer["in_distribution"]
-                if known is not None and known["verdict"] == "outside":
-                    console.print(known["sentence"])
+                _show(part.title, answer, options)
+
+
+def _show(title: str, answer: Mapping[str, Any], options: PredictOptions) -> None:
+    console.print(_table(title, answer))
+    print_part_used(answer, options.region)
+    print_second_opinion(answer)
+    known = answer["in_distribution"]
+    if known is not None and known["verdict"] == "outside":
+        console.print(known["sentence"])
+
+
+def _line(part: ImagePart, answer: Mapping[str, Any], options: PredictOptions) -> str:
+    best = answer["prediction"]
+    used, second = part_used(answer["image"], options.region), answer["second_opinion"]
+    said = f"{part.path}: {best['class']} {best['probability']:.3f}" + (f" ({used})" if used else "")
+    if second is None or second["agrees"]:
+        return said
+    return f"{said}; second opinion: {second['prediction']['class']} {second['prediction']['probability']:.3f}"
 
 
 @contextmanager
-def _predicting_here(
-    options: PredictOptions, models: Path | None, device: str | None, *, images: int
-) -> Iterator[_AnswerOf]:
-    with open_explainer(options.model, models, device, images=images) as explainer:
-        yield lambda data: prediction_answer(explainer.predict(data, options, WorkToken()))
+def _predicting_here(model: str | None, models: Path | None, device: str | None, *, images: int) -> Iterator[_AnswerOf]:
+    with open_explainer(model, models, device, images=images) as explainer:
+        yield lambda data, options: prediction_answer(explainer.predict(data, options, WorkToken()))
 
 
 @contextmanager
-def _predicting_there(
-    server: str, options: PredictOptions, models: Path | None, device: str | None
-) -> Iterator[_AnswerOf]:
+def _predicting_there(server: str, models: Path | None, device: str | None) -> Iterator[_AnswerOf]:
     with asking(server, models, device) as client:
 
-        def answer_of(data: bytes) -> Mapping[str, Any]:
+        def answer_of(data: bytes, options: PredictOptions) -> Mapping[str, Any]:
             try:
                 return client.predict(data, **given(options)).json
             except ClientError as error:

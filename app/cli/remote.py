@@ -9,8 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from app.client import Client, ClientError, Problem
-from app.errors import OptionError, RemoteError
+from app.errors import AexError, OptionError, RemoteError
 from app.service.options import PredictOptions
+from app.service.several import OF_ONE_PART
+from app.web.problems import TABLE
+
+_OF_ONE_IMAGE = {kind.slug for error, kind in TABLE.items() if issubclass(error, OF_ONE_PART)}
 
 ServerAddress = Annotated[
     str | None,
@@ -39,6 +43,12 @@ def as_error(error: ClientError) -> OptionError | RemoteError:
     """What the server, or its absence, comes to here."""
     refused = isinstance(error, Problem) and error.kind == "invalid-option"
     return OptionError(str(error)) if refused else RemoteError(str(error))
+
+
+def is_about_the_image(error: AexError) -> bool:
+    """Whether what a server said is wrong is wrong with this image, and need not be with the next."""
+    said = error.__cause__
+    return isinstance(said, Problem) and said.kind in _OF_ONE_IMAGE
 
 
 def given(options: PredictOptions) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from app.client.answers import (
 from app.client.asynchronous import AsyncClient
 from app.client.errors import ClientError, NoAnswer, Problem, UnusableImage
 from app.client.images import InArchive
+from app.client.several import Part
 from app.client.synchronous import Client
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "InArchive",
     "Margin",
     "NoAnswer",
+    "Part",
     "Picture",
     "Prediction",
     "Problem",

@@ -9,6 +9,7 @@ import httpx
 from app.client.answers import Event, Explanation, Margin, Prediction, explanation_of, margin_of, prediction_of
 from app.client.images import ImageLike
 from app.client.options import ExplainOptions, MarginOptions, PredictOptions
+from app.client.several import Numbers, Part, parts_given, parts_of
 from app.client.wire import (
     EVENTS,
     EXPLANATIONS,
@@ -73,6 +74,30 @@ class Client:
     def explain(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Explanation:
         """What would make an image more, or less, of each target."""
         return explanation_of(response_json(self._answer(ask_about(EXPLANATIONS, image, options))))
+
+    def predict_each(
+        self,
+        image: ImageLike,
+        *,
+        pages: Numbers | None = None,
+        frames: Numbers | None = None,
+        **options: Unpack[PredictOptions],
+    ) -> list[Part[Prediction]]:
+        """What each of several pages or frames of a file is read as; one that is broken has a problem instead."""
+        asked = {**parts_given(pages, frames), **options}
+        return parts_of(response_json(self._answer(ask_about(PREDICTIONS, image, asked))), prediction_of)
+
+    def explain_each(
+        self,
+        image: ImageLike,
+        *,
+        pages: Numbers | None = None,
+        frames: Numbers | None = None,
+        **options: Unpack[ExplainOptions],
+    ) -> list[Part[Explanation]]:
+        """The explanation of each of several pages or frames of a file; one that is broken has a problem instead."""
+        asked = {**parts_given(pages, frames), **options}
+        return parts_of(response_json(self._answer(ask_about(EXPLANATIONS, image, asked))), explanation_of)
 
     def margin(self, image: ImageLike, **options: Unpack[MarginOptions]) -> Margin:
         """How much change the prediction of an image withstands."""

@@ -12,8 +12,11 @@ import hashlib
 import io
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +49,8 @@ APART = {"DICOM": "DICOM", "ZIP": "DICOM", "PDF": "PDF", "HEIC": "HEIC"}
 """What a file of each kind holds; of zips, series of DICOM files alone are read."""
 FORMATS = (*HERE, *dict.fromkeys(APART.values()))
 ACCEPTED = "PNG, JPEG, WebP, BMP, TIFF, GIF, DICOM, PDF or HEIC"
+Read = TypeVar("Read")
+
 DECODE_THREADS = 4
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"
@@ -124,13 +129,26 @@ def decode(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> Decod
         NoSuchPart: the page, frame or window that is wanted cannot be had of it.
         UploadTooLarge, TooManyPixels, DecodeTimeout, DecodeTooLarge: beyond the limits.
     """
+    return in_time(data, limits, lambda deadline: _decode(data, limits, deadline, wanted))
+
+
+def in_time(data: bytes, limits: DecodeLimits, work: Callable[[float], Read]) -> Read:
+    """What `work` makes of the bytes of an upload, in one of the threads for it.
+
+    Args:
+        data: at least one byte, and no more than the limits allow.
+        limits: of them `max_seconds` is waited for.
+        work: is told its deadline, of `time.monotonic`.
+
+    Raises:
+        EmptyImage, UploadTooLarge, DecodeTimeout: as `decode` does; and whatever the work raises.
+    """
     _require_bytes(data, limits)
-    deadline = time.monotonic() + limits.max_seconds
-    decoding = _threads.submit(_decode, data, limits, deadline, wanted)
+    working = _threads.submit(work, time.monotonic() + limits.max_seconds)
     try:
-        return decoding.result(limits.max_seconds)
+        return working.result(limits.max_seconds)
     except TimeoutError:
-        decoding.cancel()
+        working.cancel()
         raise _too_slow(limits) from None
 
 
@@ -142,7 +160,7 @@ def promised_pixels(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN)
     if format_by_signature(data) in APART:
         return None
     try:
-        with _open(_choose_page(data, wanted)[0], limits, time.monotonic() + limits.max_seconds) as image:
+        with open_here(_choose_page(data, wanted)[0], limits, time.monotonic() + limits.max_seconds) as image:
             return image.width * image.height
     except Exception:  # noqa: BLE001 - whoever decodes it says what is wrong
         return 0
@@ -181,17 +199,27 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float, wanted: Selectio
 def _decode_by_pillow(
     data: bytes, limits: DecodeLimits, deadline: float, wanted: Selection
 ) -> tuple[str, Pixels, Selected, tuple[str, ...]]:
-    """Whatever Pillow raises on hostile bytes is the bytes' fault and becomes one of ours."""
-    try:
+    with pillows_errors_as_ours(limits):
         data, selected = _choose_page(data, wanted)
-        image = _open(data, limits, deadline)
+        image = open_here(data, limits, deadline)
         if selected.page is None:
             selected = _choose_frame(image, wanted)
-        pixels, notes = rgb_pixels(image, lambda: _open(data, limits, deadline))
+        pixels, notes = rgb_pixels(image, lambda: open_here(data, limits, deadline))
         name = _format(image)
         image.close()  # Pillow's TIFF is a circle of references, which would hold its copy of the pixels for long
         if pixels.size > 3 * LARGE_PIXELS:
             give_back_freed_memory()
+    several = (selected.pages or selected.frames or 1) > 1
+    if several and wanted.page is None and wanted.frame is None:
+        notes = (FIRST_OF_SEVERAL, *notes)
+    return name, pixels, selected, notes
+
+
+@contextmanager
+def pillows_errors_as_ours(limits: DecodeLimits) -> Iterator[None]:
+    """Whatever Pillow raises on hostile bytes is the bytes' fault and becomes one of ours."""
+    try:
+        yield
     except AexError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -200,10 +228,6 @@ def _decode_by_pillow(
         raise _too_slow(limits) from None
     except Exception:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds, and may quote the file in them
         raise DamagedImage("The image is truncated or damaged; it could not be decoded to its end.") from None
-    several = (selected.pages or selected.frames or 1) > 1
-    if several and wanted.page is None and wanted.frame is None:
-        notes = (FIRST_OF_SEVERAL, *notes)
-    return name, pixels, selected, notes
 
 
 def _choose_page(data: bytes, wanted: Selection) -> tuple[bytes, Selected]:
@@ -228,12 +252,12 @@ def _choose_frame(image: ImageFile.ImageFile, wanted: Selection) -> Selected:
     return Selected(frame=number, frames=frames)
 
 
-def _open(data: bytes, limits: DecodeLimits, deadline: float) -> ImageFile.ImageFile:
+def open_here(data: bytes, limits: DecodeLimits, deadline: float) -> ImageFile.ImageFile:
     """Read the header and check what it promises; pixels are not decoded yet."""
     try:
         image = Image.open(_TimedBytes(data, deadline), formats=HERE)
     except UnidentifiedImageError:
-        raise _unidentified(data) from None
+        raise unidentified(data) from None
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(limits)
     if max(image.size) > MAX_SIDE:
@@ -248,7 +272,8 @@ def _format(image: ImageFile.ImageFile) -> str:
     return "JPEG" if image.format == "MPO" else str(image.format)
 
 
-def _unidentified(data: bytes) -> AexError:
+def unidentified(data: bytes) -> AexError:
+    """What is wrong with bytes that no reader here takes."""
     name = format_by_signature(data)
     if name is None:
         return NotAnImage(f"These bytes are no image that is read here; send {ACCEPTED}.")

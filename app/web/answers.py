@@ -29,12 +29,12 @@ from app.web.schemas import audit_answer, explanation_answer, margin_answer, pre
 
 def prediction_response(result: PredictResult) -> Response:
     """The prediction as JSON."""
-    return Response(_json(prediction_answer(result)), media_type=JSON)
+    return Response(json_bytes(prediction_answer(result)), media_type=JSON)
 
 
 def margin_response(result: MarginResult) -> Response:
     """The robustness margin as JSON."""
-    return Response(_json(margin_answer(result)), media_type=JSON)
+    return Response(json_bytes(margin_answer(result)), media_type=JSON)
 
 
 def require_sendable(options: ExplainOptions, media_type: str) -> None:
@@ -151,19 +151,21 @@ def _as_object(result: ExplainResult) -> Response:
 
 
 def _as_form(result: ExplainResult) -> Response:
-    return _form(_files(result))
+    return form_response(_files(result))
 
 
 def _as_zip(result: ExplainResult) -> Response:
-    return _zip(_files(result), f"explanation-{result.id}.zip")
+    return zip_response(_files(result), f"explanation-{result.id}.zip")
 
 
-def _form(files: Iterable[NamedFile]) -> Response:
+def form_response(files: Iterable[NamedFile]) -> Response:
+    """Files as the parts of a multipart/form-data body."""
     pieces, content_type = write_parts(files)
     return PiecesResponse(pieces, headers={"Content-Type": content_type})
 
 
-def _zip(files: Iterable[NamedFile], name: str) -> Response:
+def zip_response(files: Iterable[NamedFile], name: str) -> Response:
+    """Files in a zip of this name."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return PiecesResponse(zip_pieces(files), headers=headers, media_type=ZIP)
 
@@ -189,15 +191,15 @@ def audit_response(result: AuditResult, media_type: str) -> Response:
 
 
 def _audit_json(result: AuditResult) -> Response:
-    return Response(_json(audit_answer(result)), media_type=JSON)
+    return Response(json_bytes(audit_answer(result)), media_type=JSON)
 
 
 def _audit_form(result: AuditResult) -> Response:
-    return _form(_audit_files(result))
+    return form_response(_audit_files(result))
 
 
 def _audit_zip(result: AuditResult) -> Response:
-    return _zip(_audit_files(result), f"audit-{result.id}.zip")
+    return zip_response(_audit_files(result), f"audit-{result.id}.zip")
 
 
 AUDIT_WRITERS: Mapping[str, Callable[[AuditResult], Response]] = {
@@ -210,15 +212,16 @@ AUDIT_TYPES = tuple(AUDIT_WRITERS)
 
 def _audit_files(result: AuditResult) -> Iterator[NamedFile]:
     """The JSON, then what it names."""
-    yield NamedFile(AUDIT_RESULT, JSON, _json(audit_answer(result, embed=False)))
+    yield NamedFile(AUDIT_RESULT, JSON, json_bytes(audit_answer(result, embed=False)))
     yield from audit_files_of(result)
 
 
 def _files(result: ExplainResult) -> Iterator[NamedFile]:
     """The JSON, then what it names."""
-    yield NamedFile(RESULT, JSON, _json(explanation_answer(result, embed=False)))
+    yield NamedFile(RESULT, JSON, json_bytes(explanation_answer(result, embed=False)))
     yield from files_of(result)
 
 
-def _json(answer: Mapping[str, object]) -> bytes:
+def json_bytes(answer: Mapping[str, object]) -> bytes:
+    """An answer as JSON, in one line."""
     return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()

@@ -88,6 +88,7 @@ IMAGE_PROBLEMS = problems(
     "decoding-too-costly",
     "decoding-too-large",
     "no-such-part",
+    "too-many-parts",
     "not-in-archive",
     "archive-error",
     "archive-timeout",

@@ -34,6 +34,7 @@ from app.service.options import (
     Overlay,
     PredictOptions,
 )
+from app.service.several import PartsAsked
 from app.web.values import (
     archived,
     box,
@@ -41,6 +42,7 @@ from app.web.values import (
     names,
     number,
     pixel_level,
+    ranges,
     sizes,
     text,
     tile_side,
@@ -475,6 +477,44 @@ EXPLAIN = (
 )
 
 
+def _several(name: str, what: str, by_itself: str) -> Option:
+    return Option(
+        name,
+        ranges,
+        "all, or numbers and ranges from 1 such as 1,3-5",
+        {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 1}}],
+            "description": f"{what}, each answered as by {by_itself}=N: all, or numbers and ranges such as 1,3-5; the"
+            f" answer is then a list {name}, in which one that has a problem says so",
+        },
+    )
+
+
+SEVERAL = (
+    _several("pages", "pages of a PDF or TIFF", "page"),
+    _several("frames", "frames of a DICOM, HEIC, GIF, PNG or WebP file, or of a zipped series", "frame"),
+)
+"""Of predictions and explanations."""
+
+
+def parts_asked(given: Given) -> tuple[PartsAsked | None, Given]:
+    """The pages or frames that are asked for, None where it is one answer; and the options of each.
+
+    Raises:
+        OptionError: they cannot be read, or contradict another option.
+    """
+    names = [option.name for option in SEVERAL]
+    read = _read({name: given[name] for name in names if name in given}, SEVERAL)
+    others = {name: values for name, values in given.items() if name not in names}
+    if not read:
+        return None, others
+    single = [name for name in ("page", "frame") if any(value is not None for value in others.get(name, []))]
+    if len(read) + len(single) > 1:
+        raise OptionError(f"{' and '.join([*read, *single])} are given; give one of them.")
+    (name, wanted) = read.popitem()
+    return PartsAsked("page" if name == "pages" else "frame", wanted), others
+
+
 def image_address(given: Given) -> InstanceAddress | None:
     """Where the image is in the archive; None where it was sent.
 
@@ -543,7 +583,7 @@ def _shown(values: list[object]) -> str:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    for options, whose in ((EXPLAIN, "explanations"), (MARGIN, "margins"), (AUDIT, "audits")):
+    for options, whose in (((*EXPLAIN, *SEVERAL), "explanations"), (MARGIN, "margins"), (AUDIT, "audits")):
         if name in {option.name for option in options}:
             return f"{name} is an option of {whose}, and not one here."
     near = get_close_matches(name[:80], known, n=2, cutoff=0.65)

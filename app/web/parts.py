@@ -11,6 +11,7 @@ from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import PredictOptions
+from app.service.several import Several
 from app.web.archiving import Archiving
 from app.web.metrics import Metrics
 from app.web.upload import Asked, read_request
@@ -30,6 +31,7 @@ class Parts:
     """The service behind the routes, and what a request may ask of it in milliseconds."""
 
     explainer: Explainer
+    several: Several
     reporter: Reporter
     catalogue: Catalogue
     workers: Workers

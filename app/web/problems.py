@@ -67,6 +67,15 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.NoSuchPart: ProblemKind(
         422, "no-such-part", "No such part", "The file has no such page or frame, or nothing that a window is for."
     ),
+    errors.TooManyParts: ProblemKind(
+        413, "too-many-parts", "Too many parts", "More pages or frames than one request is answered of."
+    ),
+    errors.AnswerTooLarge: ProblemKind(
+        413,
+        "answer-too-large",
+        "Answer too large",
+        "Said of a page or frame that has no room beside those before it; ask for it in another request.",
+    ),
     errors.ArchiveError: ProblemKind(
         502,
         "archive-error",

@@ -6,7 +6,9 @@ from app.archive.address import InstanceAddress
 
 MAX_TEXT = 1000
 MAX_WHOLE = 2**63 - 1
+MAX_RANGES = 1000
 _WHOLE = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
+_RANGE = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
@@ -59,6 +61,26 @@ def sizes(value: object) -> int | tuple[float, ...]:
     if isinstance(value, str) and "," in value:
         value = value.split(",")
     return tuple(number(entry) for entry in value) if isinstance(value, list) else whole(value)
+
+
+def ranges(value: object) -> tuple[tuple[int, int], ...] | None:
+    """Ranges of whole numbers from 1, each with its last, such as 1,3-5; None for the word all."""
+    if value == "all":
+        return None
+    entries = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    if not 1 <= len(entries) <= MAX_RANGES:
+        raise ValueError
+    return tuple(map(_range, entries))
+
+
+def _range(value: object) -> tuple[int, int]:
+    found = _RANGE.fullmatch(value if isinstance(value, str) else str(whole(value)))
+    if found is None:
+        raise ValueError
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not 1 <= first <= last:
+        raise ValueError
+    return first, last
 
 
 def box(value: object) -> tuple[int, int, int, int]:

@@ -114,3 +114,12 @@ def test_objects_without_their_study_are_not_stored(aex: Aex, monkeypatch: pytes
     status, _, err = aex("explain", "--dicomweb", "1.2/1.2/1.2", "--store", *WORDS, "--out", tmp_path)
     assert status != 0
     assert "--store is not offered" in " ".join(err.split())
+
+
+def test_frames_of_an_image_of_the_archive_are_named_one_by_one(aex: Aex, archive: TestArchive, tmp_path: Path) -> None:
+    address = text(archive.add(dicom_file("SC_rgb_rle_2frame.dcm")))
+    words = ("explain", "--dicomweb", address, "--target", "dog", "--steps", "1", "--out", tmp_path)
+    status, out, err = aex(*words, "--frame", "2")
+    assert status == 0, err
+    assert "frame 2 of 2" in out
+    assert "--pages and --frames are of files" in aex(*words, "--frames", "all")[2]

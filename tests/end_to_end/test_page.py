@@ -37,6 +37,19 @@ def test_from_dropping_a_file_to_its_report(browser: Browser, server: str) -> No
     review.tab.close()
 
 
+def test_every_page_of_a_document_is_read_as_what_it_shows(browser: Browser, server: str) -> None:
+    """Its pages are pictures of the test set, whose classes are known."""
+    review = Review(browser.new_page(), server)
+    review.drop(named(EXAMPLES, "pages.pdf"))
+    review.wait_for_result()
+    expect(review.find("#part-said")).to_have_text("Page 1 of 3.")
+    review.button("Every page").click()
+    expect(review.find("#cases [data-state=done]")).to_have_count(3)
+    read = {name: state.partition(",")[0] for name, state in review.cases().items()}
+    assert read == {"pages.pdf, page 1": "cat", "pages.pdf, page 2": "ship", "pages.pdf, page 3": "frog"}
+    review.tab.close()
+
+
 def test_a_server_killed_and_started_again_under_an_open_page(browser: Browser, tmp_path: Path) -> None:
     settings = {"AEX_MODELS_DIR": str(save_models(tmp_path)), "AEX_DEFAULT_MODEL": "slow", "AEX_STEP_BACKEND": "eager"}
     port = free_port()

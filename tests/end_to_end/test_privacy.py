@@ -75,6 +75,8 @@ def test_no_log_file_or_error_has_a_word_of_a_patients(tmp_path: Path) -> None:
                 data={"steps": "1", "targets": "predicted", "include": OBJECTS if name in WITH_OBJECTS else "heatmap"},
             )
             statuses[answer.status_code] += 1
+            frames = client.post("/v1/predictions", files={"image": (label, dicom_file(name))}, data={"frames": "all"})
+            assert not [word for word in words if word in frames.text], name
             assert not [word for word in words if word in said(answer)], name
             secrets |= words
             assert (name in WITH_OBJECTS) == ("parametric_map" in said(answer)), name

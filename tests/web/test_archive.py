@@ -269,3 +269,13 @@ def test_a_map_that_cannot_be_made_is_refused_before_anything_is_stored(fetching
     answer = ask(fetching, archive.add(dicom_file("SC_rgb_rle.dcm")), include=["parametric_map"], store=True)
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/no-such-part")
     assert [one.method for one in archive.heard] == ["GET"]
+
+
+def test_frames_of_an_image_of_the_archive_are_answered_and_not_stored(fetching: Served, archive: TestArchive) -> None:
+    address = archive.add(dicom_file("SC_rgb_rle_2frame.dcm"))
+    found = ask(fetching, address, "/v1/predictions", frames="all").raise_for_status().json()
+    assert [one["image"]["frame"] for one in found["frames"]] == [1, 2]
+    assert [one.method for one in archive.heard] == ["GET"]
+    answer = ask(fetching, address, frames="all", include=["secondary_capture"], store=True)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-option")
+    assert "ask for one frame after the other" in answer.json()["detail"]

@@ -8,11 +8,11 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.options import EXPLAIN, MARGIN
+from app.web.options import EXPLAIN, MARGIN, SEVERAL
 from tests.web.serving import picture
 
 IMAGE = picture()
-OPTIONS = list(dict.fromkeys(option.name for option in (*EXPLAIN, *MARGIN)))
+OPTIONS = list(dict.fromkeys(option.name for option in (*EXPLAIN, *SEVERAL, *MARGIN)))
 PATHS = st.sampled_from(["/v1/explanations", "/v1/predictions", "/v1/margins"])
 fuzzed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from app.errors import AexError, DamagedImage
 from app.images.apart.messages import MessageCutShortError, receive, send
 from app.images.apart.object_facts import ObjectFacts
-from app.images.apart.process import CHECKER, OUT_OF_MEMORY, WRITER
+from app.images.apart.process import CHECKER, COUNTED, OUT_OF_MEMORY, WRITER
 from app.images.apart.raster import Raster
 from app.images.selection import Selection
 
@@ -33,6 +33,10 @@ WORK: Mapping[str, str] = {
     "ZIP": "app.images.apart.series:read_series",
     "PDF": "app.images.apart.pdf:read_pdf",
     "HEIC": "app.images.apart.heic:read_heic",
+    f"{COUNTED}DICOM": "app.images.apart.dicom:count_frames",
+    f"{COUNTED}ZIP": "app.images.apart.series:count_slices",
+    f"{COUNTED}PDF": "app.images.apart.pdf:count_pages",
+    f"{COUNTED}HEIC": "app.images.apart.heic:count_pictures",
     WRITER: "app.images.apart.dicom_objects:write_object",
     CHECKER: "app.images.apart.dicom_objects:check_object",
 }
@@ -81,6 +85,8 @@ def _bound_memory(more_bytes: int) -> None:
 def _answer(work: Callable[..., Any], question: Mapping[str, Any], data: bytes) -> Answer:
     """What a library says of a file may quote it, so only sentences of ours go out."""
     try:
+        if question["kind"].startswith(COUNTED):
+            return {"count": work(data)}, b""
         return (_write if question["kind"] in (WRITER, CHECKER) else _read)(work, question, data)
     except AexError as error:
         return {"error": type(error).__name__, "message": str(error)}, b""

@@ -29,7 +29,7 @@ def read_dicom(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
     dataset = parse_dicom(data)
     kind = _require_image(dataset)
     require_size(whole_number(dataset, "Columns"), whole_number(dataset, "Rows"), max_pixels)
-    frames = whole_number(dataset, "NumberOfFrames") if dataset.get("NumberOfFrames") is not None else 1
+    frames = _frames(dataset)
     number = choose_one("frame", wanted.frame, frames, default=(frames + 1) // 2)
     notes = []
     if frames > 1 and wanted.frame is None:
@@ -41,6 +41,13 @@ def read_dicom(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
         refuse_window(wanted, f"DICOM in colour ({described('PhotometricInterpretation')} is {kind})")
         shown = Shown(_colors(dataset, stored, kind), None, [])
     return Raster(shown.pixels, Selected(frame=number, frames=frames, window=shown.window), notes + shown.notes)
+
+
+def count_frames(data: bytes) -> int:
+    """How many frames the file says that it has, none of which is decoded."""
+    dataset = parse_dicom(data)
+    _require_image(dataset)
+    return _frames(dataset)
 
 
 def parse_dicom(data: bytes) -> Dataset:
@@ -79,6 +86,10 @@ def described(keyword: str) -> str:
     """An element's name and tag, for a sentence."""
     tag = Tag(keyword)
     return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
+
+
+def _frames(dataset: Dataset) -> int:
+    return whole_number(dataset, "NumberOfFrames") if dataset.get("NumberOfFrames") is not None else 1
 
 
 def _require_image(dataset: Dataset) -> str:

@@ -17,13 +17,8 @@ def read_heic(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
     """The main picture, or the one asked for. Turned as the file says: its reader does so by itself."""
     refuse_page(wanted, "HEIC")
     refuse_window(wanted, "HEIC")
-    try:
-        file = pillow_heif.open_heif(data)
-    except (ValueError, EOFError, SyntaxError, RuntimeError, OSError):
-        raise DamagedImage("The HEIC is truncated or damaged, or holds no picture; it cannot be opened.") from None
+    file = _opened(data)
     frames = len(file)
-    if frames == 0:
-        raise EmptyImage("The HEIC holds no picture.")
     number = choose_one("frame", wanted.frame, frames, default=file.primary_index + 1)
     image = file[number - 1]
     require_size(*image.size, max_pixels)
@@ -34,3 +29,18 @@ def read_heic(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
         notes.append("More than 8 bits were reduced to 8.")
     pixels, notes = eight_bits_on_white(image.to_pillow(), notes)
     return Raster(pixels, Selected(frame=number, frames=frames), notes)
+
+
+def count_pictures(data: bytes) -> int:
+    """How many pictures the file has, none of which is decoded."""
+    return len(_opened(data))
+
+
+def _opened(data: bytes) -> pillow_heif.HeifFile:
+    try:
+        file = pillow_heif.open_heif(data)
+    except (ValueError, EOFError, SyntaxError, RuntimeError, OSError):
+        raise DamagedImage("The HEIC is truncated or damaged, or holds no picture; it cannot be opened.") from None
+    if len(file) == 0:
+        raise EmptyImage("The HEIC holds no picture.")
+    return file

@@ -31,6 +31,11 @@ def read_pdf(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
     return Raster(pixels, Selected(page=number, pages=pages), notes)
 
 
+def count_pages(data: bytes) -> int:
+    """How many pages the file has, none of which is drawn."""
+    return len(_opened(data))
+
+
 def _opened(data: bytes) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(data)

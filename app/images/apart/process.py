@@ -25,6 +25,8 @@ from app.images.apart.raster import Raster
 from app.images.selection import Selected, Selection
 
 WRITER, CHECKER = "DICOM object", "check of a DICOM object"
+COUNTED = "parts of a "
+"""Before the kind of a file whose pages or frames are to be counted."""
 OUT_OF_MEMORY = 3  # exit status of a reader
 BASE_BYTES = 256 * 2**20
 BYTES_A_PIXEL = 24  # a frame as stored, as floats, and as it is sent, with one copy on the way
@@ -70,6 +72,13 @@ def read_apart(kind: str, data: bytes, wanted: Selection, *, max_pixels: int, ma
         Selected(**{**selected, "window": None if window is None else tuple(window)}),
         answer["notes"],
     )
+
+
+def count_apart(kind: str, data: bytes, *, max_pixels: int, max_seconds: float) -> int:
+    """How many pages or frames a file has; arguments and errors as of `read_apart`."""
+    allowed = {"seconds": max_seconds, "bytes": BASE_BYTES + BYTES_A_PIXEL * max_pixels}
+    answer, _ = _ask(f"Reading the {kind}", {"kind": COUNTED + kind, **allowed}, data)
+    return int(answer["count"])
 
 
 def write_apart(upload: bytes, values: NDArray[Any], facts: ObjectFacts, *, max_seconds: float) -> bytes:

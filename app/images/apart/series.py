@@ -11,7 +11,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 
 from app.errors import DamagedImage, NotAnImage
-from app.images.apart.dicom import read_dicom
+from app.images.apart.dicom import count_frames, read_dicom
 from app.images.apart.raster import Raster
 from app.images.selection import Selected, Selection, choose_one, refuse_page
 from app.images.signature import is_dicom
@@ -44,6 +44,13 @@ def read_series(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
         notes.append(f"Slice {number} of {count}, the middle one, was taken; frame=N takes another.")
     selected = Selected(frame=number, frames=count, window=raster.selected.window)
     return Raster(raster.pixels, selected, [*notes, *raster.notes])
+
+
+def count_slices(data: bytes) -> int:
+    """How many slices the series has; of a single file, how many frames."""
+    with _opened(data) as archive:
+        slices, _ = _slices(archive)
+        return count_frames(archive.read(slices[0].file)) if len(slices) == 1 else len(slices)
 
 
 def file_of_frame(data: bytes, number: int) -> tuple[bytes, int]:

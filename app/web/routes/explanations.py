@@ -1,6 +1,7 @@
 """POST /v1/explanations."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,11 +11,13 @@ from app.service.results import Record
 from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
 from app.web.events import EVENTS_DESCRIPTION
 from app.web.media_types import EVENTS
+from app.web.middleware import request_id_of
 from app.web.negotiation import negotiate
 from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
-from app.web.options import EXPLAIN, explain_options
+from app.web.options import EXPLAIN, SEVERAL, explain_options, parts_asked
 from app.web.parts import PartsHere
 from app.web.schemas import ExplanationAnswer
+from app.web.several import SEVERAL_TYPES, SeveralExplanations, explanations_response, require_not_stored
 from app.web.stream import stream
 
 router = APIRouter(tags=["explanations"])
@@ -52,6 +55,20 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "sweep": 2,
         "include": ["film_strip", "animation", "curve", "sweep"],
     },
+    "two frames of a DICOM file, in numbers and heatmaps": {
+        "image": "example.dcm",
+        "frames": "1-2",
+        "targets": ["predicted"],
+        "steps": 4,
+        "include": ["heatmap"],
+    },
+    "every page of a PDF, by heatmaps of what each is read as": {
+        "image": "example.pdf",
+        "pages": "all",
+        "targets": ["predicted"],
+        "steps": 4,
+        "include": ["heatmap"],
+    },
     "at sizes of one's own, in numbers alone": {
         "targets": ["runner_up"],
         "sweep": [0.01, 0.05],
@@ -77,19 +94,32 @@ _ANSWERS = {
 @router.post(
     "/v1/explanations",
     summary="Prediction and explanations of one image",
-    response_model=ExplanationAnswer,
+    response_model=ExplanationAnswer | SeveralExplanations,
     responses={200: _ANSWERS, **IMAGE_PROBLEMS},
-    openapi_extra=request_description(EXPLAIN, _EXAMPLES),
+    openapi_extra=request_description((*EXPLAIN, *SEVERAL), _EXAMPLES),
 )
 async def explain(request: Request, parts: PartsHere) -> Response:
-    """Classify one image and explain each target: a heatmap, the change, and the changed image."""
+    """Classify one image and explain each target: a heatmap, the change, and the changed image.
+
+    Of several pages or frames (`pages`, `frames`) the answer is a list, as JSON, a form or a zip.
+    """
     media_type = negotiate(request.headers, EXPLANATION_TYPES)
     asked = await parts.read(request)
-    options = explain_options(asked.options)
+    several, given = parts_asked(asked.options)
+    options = explain_options(given)
+    if several is not None:
+        media_type = negotiate(request.headers, SEVERAL_TYPES)
+        require_not_stored(options)
     require_sendable(options, media_type)
     parts.archiving.require_storable(options, asked.address)
     token = parts.token(options)
     image = await parts.image(request, asked, token)
+    if several is not None:
+        found = partial(parts.several.explain, image, several, options, token)
+        request_id = request_id_of(request.scope)
+        return await parts.workers.run_while_wanted(
+            request, token, lambda: explanations_response(found(), media_type, request_id)
+        )
 
     def record(mailbox: Mailbox | None = None) -> Record:
         return parts.archiving.record(parts.explainer, image, asked.address, options, token, mailbox)

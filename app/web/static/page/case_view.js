@@ -3,6 +3,7 @@
 import { reportAddress } from "./api.js";
 import { secondsUntil, stateOf } from "./case_list.js";
 import { COUNTERFACTUAL } from "./options.js";
+import { Part } from "./part.js";
 import {
   METHODS,
   adviceOn,
@@ -20,7 +21,7 @@ import {
 } from "./words.js";
 
 export class CaseView {
-  /** `card(name)` tells of a model; `acts` has choose(place), size(place), contrast(class_id), sweep(), cancel(ask), retry(ask), drop(ask). */
+  /** `card(name)` tells of a model; `acts` has choose(place), size(place), contrast(class_id), sweep(), cancel(ask), retry(ask), drop(ask), and those of a Part. */
   constructor(article, panes, card, acts) {
     this.article = article;
     this.panes = panes;
@@ -32,6 +33,7 @@ export class CaseView {
     this.find("#sweep").addEventListener("click", () => acts.sweep());
     this.find("#size").addEventListener("input", ({ target }) => acts.size(Number(target.value)));
     this.find("#drop-ask").addEventListener("click", () => acts.drop(this.case.open));
+    this.part = new Part(article, panes.zoom, acts);
   }
 
   show(one) {
@@ -39,8 +41,9 @@ export class CaseView {
     const { main, open } = one;
     const entry = atSize(one.explained[one.chosen] ?? one.explained[0], one.size);
     const prediction = main.result?.prediction ?? main.prediction;
-    this.find("#name").textContent = one.name;
+    this.find("#name").textContent = one.title;
     this.find("#reading").textContent = prediction ? readingIn(prediction, main.result?.second_opinion) : "";
+    this.part.show(one);
     this.#kept(entry?.ask.result ?? main.result);
     this.#progress(open);
     this.#problem(open);
@@ -54,7 +57,7 @@ export class CaseView {
     this.#beside(entry?.explanation);
     this.#quality(entry?.explanation);
     this.#bars(one, prediction, entry);
-    this.#facts(main.result, entry?.explanation);
+    this.#facts(main, entry?.explanation);
   }
 
   /** `result` is of the explanation looked at: each contrast has a report of its own. */
@@ -229,13 +232,13 @@ export class CaseView {
     return row;
   }
 
-  #facts(result, one) {
+  #facts({ result, options }, one) {
     const list = this.find("#facts");
     list.closest("details").hidden = !result || !one;
     if (!result || !one) return;
     const { image, model } = result;
     const facts = {
-      Image: `${image.format}, ${image.width} × ${image.height} pixels. ${partOf(image)}${image.notes.join(" ")}`,
+      Image: `${image.format}, ${image.width} × ${image.height} pixels. ${partOf(image, options?.region)}${image.notes.join(" ")}`,
       "SHA-256 of the file": image.sha256,
       Model: `${model.name}, sees ${model.input.width} × ${model.input.height} pixels, fitted by ${model.input.fit}`,
       "SHA-256 of its weights": model.weights_sha256,

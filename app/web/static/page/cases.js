@@ -2,6 +2,7 @@
 
 import { explain, kept, keptImage, keptImageAddress, Lost } from "./api.js";
 import { COUNTERFACTUAL } from "./options.js";
+import { kindOf, span, withoutParts } from "./parts.js";
 
 const AT_ONCE = 2;
 const FULL_SECONDS = 10; // until the next try, where the server did not say
@@ -59,6 +60,12 @@ function optionsOf({ model, prediction, explanations }) {
   };
 }
 
+/** For the image that the server keeps, which is of the page, frame and window by itself. */
+function withoutImageParts(options) {
+  const { region } = options;
+  return { ...withoutParts(options), ...(region ? { region } : {}) };
+}
+
 let cases = 0;
 
 /**
@@ -68,13 +75,16 @@ let cases = 0;
 class Case {
   chosen = 0;
   size = null;
+  known = null; // what the server last said of the image
+  file = null;
 
   constructor(name, url, image, asks) {
     Object.assign(this, { key: ++cases, name, url, image, asks });
   }
 
   static of(file, options) {
-    return new Case(file.name || "pasted image", URL.createObjectURL(file), async () => file, [new Ask(options)]);
+    const one = new Case(file.name || "pasted image", URL.createObjectURL(file), async () => file, [new Ask(options)]);
+    return Object.assign(one, { file });
   }
 
   /** From explanations that the server keeps: the main one, then contrasts. */
@@ -86,7 +96,25 @@ class Case {
 
   ask(options) {
     this.asks.forEach((one) => one.stop.abort());
+    this.known = this.facts;
     Object.assign(this, { asks: [new Ask(options)], chosen: 0, size: null });
+  }
+
+  /** What the server says of the image: its format and size, which page or frame it is, and of how many. */
+  get facts() {
+    return this.main.result?.image ?? this.main.started?.image ?? this.known;
+  }
+
+  /** Which page or frame it is. */
+  get number() {
+    const kind = kindOf(this.facts);
+    return kind && Number(this.main.options?.[kind] ?? this.facts[kind]);
+  }
+
+  /** Its name, with page or frame where the file has several. */
+  get title() {
+    const kind = kindOf(this.facts);
+    return kind ? `${this.name}, ${kind} ${this.number}` : this.name;
   }
 
   /** Ids under which the server keeps what was asked; empty where it does not keep the main one. */
@@ -139,14 +167,30 @@ export class Cases extends EventTarget {
 
   /** Ask anew, with other options; what was asked before is dropped. */
   again(one, options) {
-    one.ask(options);
+    one.ask(one.file ? options : withoutImageParts(options));
     this.#work();
+  }
+
+  /** Make a case of every page or frame of its file, or of the next many, as the one that is there was asked. */
+  every(one) {
+    const { facts, number } = one;
+    const kind = kindOf(facts);
+    const [first, last] = span(facts, number);
+    const { region, ...shared } = one.main.options;
+    const options = kind === "frame" && region ? { ...shared, region } : shared;
+    const there = new Set(this.all.filter(({ file }) => file === one.file).map((other) => other.number));
+    const wanted = Array.from({ length: last - first + 1 }, (_, at) => first + at).filter((page) => !there.has(page));
+    const added = wanted.map((page) => Object.assign(Case.of(one.file, { ...options, [kind]: page }), { known: facts }));
+    this.all.splice(this.all.indexOf(one) + 1, 0, ...added);
+    this.#work();
+    return added.length;
   }
 
   /** Ask besides: why is it not read as that class? */
   contrast(one, target) {
     const { targets, direction, methods, margin, method, ...others } = one.main.options;
-    const options = method === COUNTERFACTUAL ? others : { ...others, method };
+    const asked = method === COUNTERFACTUAL ? others : { ...others, method };
+    const options = one.file ? asked : withoutImageParts(asked);
     Object.assign(one, { chosen: one.explained.length, size: null });
     one.asks.push(new Ask({ ...options, targets: [target], against: "predicted" }));
     this.#work();

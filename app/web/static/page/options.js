@@ -3,7 +3,7 @@
 import { model, models } from "./api.js";
 
 const LISTED = 20; // classes in the bars, at the most
-const PARTS = ["page", "frame", "window"]; // of a file
+const PARTS = ["page", "frame", "window"]; // of a file; a region is drawn on its picture
 export const COUNTERFACTUAL = "counterfactual"; // finds size and direction by itself
 export const SWEPT = 8; // sizes of a slider
 
@@ -36,7 +36,8 @@ export class Options {
   }
 
   async #fill() {
-    const { classes, explanation } = await this.card(this.model.value);
+    this.class.disabled = true; // until its classes are known: one of another model's could be added
+    const { classes, explanation } = await this.card(this.model.value).finally(() => (this.class.disabled = false));
     this.classes = classes;
     this.form.querySelector("#classes").replaceChildren(...classes.map((name) => new Option(name)));
     this.rho.placeholder = explanation.rho;
@@ -100,6 +101,11 @@ export class Options {
       ...(methods.length ? { methods } : {}),
       ...Object.fromEntries(PARTS.map((part) => [part, form.get(part)]).filter(([, value]) => value)),
     };
+  }
+
+  /** Leave it to the image shown which part of its file that is. */
+  forgetParts(names) {
+    for (const part of PARTS.filter((one) => names.includes(one))) this.form.elements[part].value = "";
   }
 
   /** Set the form to options of a request, those that are named. */

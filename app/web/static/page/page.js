@@ -7,6 +7,7 @@ import { CaseView } from "./case_view.js";
 import { Cases } from "./cases.js";
 import { Options, SWEPT } from "./options.js";
 import { Panes } from "./panes.js";
+import { partsIn, withoutParts } from "./parts.js";
 
 const LOOK_AGAIN_MS = 2000;
 const LEFT = "left"; // images of this tab, kept for it alone, to have them again after a reload or to say which are gone
@@ -70,6 +71,13 @@ function take(files) {
   if (narrow()) find("#case").scrollIntoView();
 }
 
+/** Explain another part of the file; null leaves the choice to the server. */
+function takePart(changes) {
+  const asked = { ...current.main.options, ...changes };
+  options.forgetParts(Object.keys(changes));
+  cases.again(current, Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null)));
+}
+
 function notice(text, act = null) {
   const box = find("#notice");
   box.hidden = !text;
@@ -127,11 +135,11 @@ async function restore() {
   const { case: ids = [], shown = 0, size = null, ...others } = address.read();
   const left = JSON.parse(sessionStorage.getItem(LEFT) ?? "[]");
   sessionStorage.removeItem(LEFT);
-  if (others.model) await options.show(others);
+  if (others.model) await options.show(ids.length ? withoutParts(others) : others);
   for (const one of left.filter((one) => one.ids.length)) cases.restore(one.ids, one.name, one.options);
   if (ids.length) {
     const there = cases.all.find((one) => one.main.id === ids[0] || one.ids[0] === ids[0]);
-    current = there ?? cases.restore(ids, "shared image", others.model ? options.given : null);
+    current = there ?? cases.restore(ids, "shared image", others.model ? { ...options.given, ...partsIn(others) } : null);
     Object.assign(current, { chosen: Number(shown), size: size === null ? null : Number(size) });
     view.panes.state = others;
   }
@@ -162,6 +170,12 @@ async function start() {
       cancel: (ask) => cases.cancel(ask),
       retry: (ask) => cases.retry(ask),
       drop: (ask) => cases.drop(current, ask),
+      part: takePart,
+      every: () => {
+        const added = cases.every(current);
+        say(added === 1 ? "One more image is being explained." : `${added} more images are being explained.`);
+      },
+      say,
     });
   } catch (error) {
     if (!(error instanceof Lost || error instanceof Problem)) throw error;
@@ -183,7 +197,7 @@ addEventListener("hashchange", () => restore());
 cases.addEventListener("change", ({ detail: one }) => {
   draw();
   const { open, main } = one;
-  if (one === current && !open) say(`${one.name}: ${stateOf(main)}.`);
+  if (one === current && !open) say(`${one.title}: ${stateOf(main)}.`);
 });
 cases.addEventListener("lost", lost);
 
@@ -194,7 +208,10 @@ find("#files").addEventListener("change", ({ target }) => {
   target.value = ""; // so that the same file can be chosen again
 });
 find("#example").addEventListener("click", async () => take([await example()]));
-find("#again").addEventListener("click", () => options.asked && cases.again(current, options.asked));
+find("#again").addEventListener("click", () => {
+  const asked = options.asked;
+  if (asked) cases.again(current, { ...(current.facts ? partsIn(current.main.options ?? {}) : {}), ...asked });
+});
 find("#ask").addEventListener("change", writeAddress);
 find("#panes").addEventListener("change", writeAddress);
 document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files));

@@ -48,12 +48,14 @@ export function verdictIn({ level, reasons }) {
   return level === "high" ? levels.high : `${levels[level]} ${reasons[0].sentence}`;
 }
 
-/** What of a file was taken, where there is more than one of it. */
-export function partOf(image) {
+/** What of a file was taken, where there is more than one of it; `region` is left,top,width,height, if one was asked for. */
+export function partOf(image, region = null) {
   const page = image.pages > 1 ? `Page ${image.page} of ${image.pages}. ` : "";
   const frame = image.frames > 1 ? `Frame ${image.frame} of ${image.frames}. ` : "";
   const window = image.window ? `Window ${image.window.center}, ${image.window.width}. ` : "";
-  return page + frame + window;
+  if (!region) return page + frame + window;
+  const [left, top, width, height] = String(region).split(",");
+  return `${page}${frame}${window}Region of ${width} × ${height} pixels at ${left}, ${top}. `;
 }
 
 export const METHODS = {
