@@ -22,6 +22,9 @@ LEAN_PIXELS = 4_000_000
 """Images up to here are Pillow's: what it takes for them is little."""
 
 _RGB = 3  # of torchvision's ImageReadMode
+_TURNED = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+"""What in a PNG may say which way is up. Pillow looks for it after the pixels, too, and decodes them for that."""
+
 _DECODERS = {"JPEG": "decode_jpeg", "PNG": "decode_png"}
 
 
@@ -36,6 +39,7 @@ def is_lean(image: ImageFile.ImageFile) -> bool:
         and not image.has_transparency_data
         and not image.info.get("progressive")
         and not image.info.get("interlace")
+        and not (image.format == "PNG" and any(mark in image.fp.getvalue() for mark in _TURNED))
         and _has_decoders()
     )
 

@@ -181,6 +181,8 @@ def _upright(image: ImageFile.ImageFile, pixels: Pixels, notes: list[str]) -> tu
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
+    if image.format == "PNG" and is_lean(image):
+        return 1
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - a photograph with broken EXIF is still a photograph
