@@ -97,7 +97,14 @@ def _put_together(
 ) -> Parts:
     limits = settings.decode_limits()
     explainer = Explainer(
-        catalogue, engine, decode_limits=limits, max_rows=settings.max_rows, kept=kept, strip_phi=settings.strip_phi
+        catalogue,
+        engine,
+        decode_limits=limits,
+        max_rows=settings.max_rows,
+        kept=kept,
+        strip_phi=settings.strip_phi,
+        max_open_pixels=settings.max_open_pixels,
+        max_picture_bytes=settings.max_picture_bytes,
     )
     reporter = Reporter(decode_limits=limits, notice=settings.report_notice, strip_phi=settings.strip_phi)
     return Parts(

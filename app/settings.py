@@ -16,7 +16,7 @@ from app.engine.device import EngineLimits
 from app.engine.memory import free_bytes
 from app.engine.steps.choose import Backend
 from app.errors import SettingsError
-from app.images.decode import DecodeLimits
+from app.images.decode import MOST_PIXELS, DecodeLimits
 from app.service.catalogue import MakeStep
 from app.service.several import SeveralLimits
 from app.service.steps import step_maker
@@ -64,10 +64,19 @@ class Settings(BaseSettings):
     ] = 0
     max_upload_bytes: Annotated[int, Field(ge=1, description="bytes of an uploaded image at the most")] = 20_971_520
     max_upload_seconds: Annotated[float, Field(gt=0, description="seconds a request's body may take to arrive")] = 60.0
-    max_image_pixels: Annotated[int, Field(ge=1, description="pixels of an image at the most")] = 50_000_000
+    max_image_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS, description="pixels of an image at the most")] = (
+        100_000_000
+    )
+    max_open_pixels: Annotated[
+        int,
+        Field(ge=1, description="pixels of images over a megapixel that are worked on at once; others wait their turn"),
+    ] = 100_000_000
+    max_picture_bytes: Annotated[
+        int, Field(ge=1, description="bytes of all pictures of one explanation at the most")
+    ] = 200_000_000
     max_decode_seconds: Annotated[float, Field(gt=0, description="seconds that decoding an image may take")] = 10.0
     max_rows: Annotated[
-        int, Field(ge=1, description="explanations (targets times sizes) of one request at the most")
+        int, Field(ge=1, description="explanations (targets times sizes, or tiles) of one request at the most")
     ] = 64
     max_pages: Annotated[
         int, Field(ge=1, le=10_000, description="pages or frames of a file that one request is answered of at the most")

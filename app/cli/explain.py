@@ -77,6 +77,19 @@ def explain(
     overlay: Annotated[str, typer.Option(help="original, grayscale or none.")] = "original",
     color_map: Annotated[str | None, typer.Option("--color-map", help="Name of a colour map.")] = None,
     scale: Annotated[str | None, typer.Option(help="Pixel level at the end of the colour bar, or auto.")] = None,
+    picture_side: Annotated[
+        int | None,
+        typer.Option("--picture-side", help="Draw pictures at most so many pixels long (default: the image's size)."),
+    ] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            help="Explain in square tiles of so many pixels, or input: the network's own side; and join them."
+        ),
+    ] = None,
+    tile_overlap: Annotated[
+        float, typer.Option("--tile-overlap", help="Share of a tile's side that neighbours have in common, 0 to 0.5.")
+    ] = ExplainOptions.tile_overlap,
     top_k: Annotated[int, typer.Option("--top-k", help="Classes to list in the prediction, 0 for all.")] = 5,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write explanation.npz too.")] = False,
     second_opinion: SecondOpinion = True,
@@ -110,6 +123,8 @@ def explain(
     Why not the other class: aex explain scan.jpg --target runner_up --against predicted --out out
 
     How it grows with the size: aex explain scan.jpg --sweep 8 --out out
+
+    A large scan in tiles: aex explain scan.jpg --tile 256 --tile-overlap 0.25 --picture-side 4096 --out out
 
     With a report to file: aex explain scan.jpg --out out --report scan.pdf
 
@@ -154,6 +169,9 @@ def explain(
             *(("arrays",) if arrays else ()),
             *dict.fromkeys(dicom or ()),
         ),
+        picture_side=picture_side,
+        tile=_tile(tile),
+        tile_overlap=tile_overlap,
         top_k=top_k,
         second_opinion=second_opinion,
         page=page,
@@ -206,6 +224,17 @@ def _sweep(text: str | None) -> int | tuple[float, ...] | None:
         raise OptionError(
             f"sweep is {text!r}; it is a number of sizes, or the sizes, such as 0.01,0.02,0.05."
         ) from None
+
+
+def _tile(text: str | None) -> int | Literal["input"] | None:
+    if text is None:
+        return None
+    if text == "input":
+        return "input"
+    try:
+        return int(text)
+    except ValueError:
+        raise OptionError(f"tile is {text!r}; it is a whole number of pixels, or input.") from None
 
 
 def _scale(text: str | None) -> float | Literal["auto"] | None:

@@ -36,6 +36,9 @@ class ExplainOptions(PredictOptions, total=False):
     scale: float | Literal["auto"]
     methods: Sequence[str]
     include: Sequence[str]
+    picture_side: int
+    tile: int | Literal["input"]
+    tile_overlap: float
     seed: int
     partial: bool
     store: bool

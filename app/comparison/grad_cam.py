@@ -1,6 +1,5 @@
 """Grad-CAM: which places of the last feature map speak for a class."""
 
-from captum.attr import LayerGradCam  # type: ignore[import-untyped]  # it ships no types
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +19,8 @@ def grad_cam(
     Raises:
         OptionError: the network has no such layer, or none is named and it has no last feature map.
     """
+    from captum.attr import LayerGradCam  # type: ignore[import-untyped]  # noqa: PLC0415 - no types; 30 MB when asked for
+
     layer = options.layer if options.layer is not None else last_feature_map(network, images[:1])
     shell = shell_of(network)
     found = LayerGradCam(shell, _submodule(shell, layer)).attribute(images.detach(), target=target)

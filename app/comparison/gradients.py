@@ -9,7 +9,6 @@ Common to all methods of this room:
 """
 
 import torch
-from captum.attr import IntegratedGradients, Saliency  # type: ignore[import-untyped]  # it ships no types
 from torch import Tensor, nn
 
 from app.adversarial.sizes import per_row
@@ -21,6 +20,8 @@ ROWS_AT_ONCE = 32
 def input_gradient(network: nn.Module, images: Tensor, target: Tensor) -> Attribution:
     """The gradient itself (Simonyan et al. 2013), signed: logits a pixel level."""
     leaf = images.detach().requires_grad_()
+    from captum.attr import Saliency  # type: ignore[import-untyped]  # noqa: PLC0415 - as in `app.comparison.grad_cam`
+
     gradient = Saliency(network).attribute(leaf, target=target, abs=False)
     return Attribution(gradient.float(), Cost(gradient_evaluations=1))
 
@@ -34,6 +35,8 @@ def integrated_gradients(
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> Attribution:
     """The way from the baseline times the mean gradient along it: logits, which sum to what the logit gained on it."""
+    from captum.attr import IntegratedGradients  # noqa: PLC0415 - as above
+
     found = IntegratedGradients(network).attribute(
         images.detach(),
         baselines=options.baseline,

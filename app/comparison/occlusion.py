@@ -1,6 +1,5 @@
 """Occlusion: what a logit loses when a square of the image is covered."""
 
-from captum.attr import Occlusion  # type: ignore[import-untyped]  # it ships no types
 from torch import Tensor, nn
 
 from app.comparison.attribution import MAX_PASSES, Attribution, Cost, OcclusionOptions
@@ -23,6 +22,8 @@ def occlusion(
     Raises:
         OptionError: window or stride does not suit the image.
     """
+    from captum.attr import Occlusion  # type: ignore[import-untyped]  # noqa: PLC0415 - as in `app.comparison.grad_cam`
+
     channels, height, width = images.shape[1:]
     window, stride = _sizes(options, height, width)
     places = (-((window - height) // stride) + 1) * (-((window - width) // stride) + 1)

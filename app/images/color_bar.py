@@ -43,17 +43,18 @@ def drawing_unit(height: int, width: int) -> int:
     return max(1, round(min(width, 2 * height) / PIXELS_PER_UNIT))
 
 
-def with_color_bar(picture: NDArray[np.uint8], bar: ColorBar) -> Image.Image:
-    """The picture (h, w, 3) at the top left, unchanged, and the bar under it. At least `LEAST_WIDTH` pixels wide."""
-    height, width = picture.shape[:2]
+def drawn_width(width: int) -> int:
+    """Of a picture of this width with its bar, in pixels."""
+    return max(width, LEAST_WIDTH)
+
+
+def draw_color_bar(height: int, width: int, bar: ColorBar) -> NDArray[np.uint8]:
+    """The strip under a picture of this size, (rows, `drawn_width`, 3)."""
     unit = drawing_unit(height, width)
-    full_width = max(width, LEAST_WIDTH)
     rows = 3 if bar.note else 2
-    strip_height = unit * (2 * MARGIN + rows * ROW + BAR_HEIGHT)
-    canvas = Image.new("RGB", (full_width, height + strip_height), PAPER)
-    canvas.paste(Image.fromarray(picture), (0, 0))
-    _draw_strip(canvas, bar, top=height + unit * MARGIN, unit=unit)
-    return canvas
+    canvas = Image.new("RGB", (drawn_width(width), unit * (2 * MARGIN + rows * ROW + BAR_HEIGHT)), PAPER)
+    _draw_strip(canvas, bar, top=unit * MARGIN, unit=unit)
+    return np.asarray(canvas)
 
 
 def _draw_strip(canvas: Image.Image, bar: ColorBar, *, top: int, unit: int) -> None:
@@ -78,8 +79,10 @@ def _draw_strip(canvas: Image.Image, bar: ColorBar, *, top: int, unit: int) -> N
 def _strip(bar: ColorBar, width: int, unit: int) -> NDArray[np.uint8]:
     """The bar's pixels, (height, width, 3)."""
     levels = np.rint(np.linspace(0, len(bar.colors) - 1, width)).astype(int)
-    rows, columns = np.mgrid[: unit * BAR_HEIGHT, :width] // (unit * CHECK)
-    board = np.where((rows + columns) % 2 == 0, *CHECK_LEVELS)[:, :, None]
     alpha = bar.alpha[levels][:, None]
-    mixed: NDArray[np.float64] = board + alpha * (bar.colors[levels] - board.astype(np.float64))
-    return np.rint(mixed).astype(np.uint8)
+    even, odd = (level + alpha * (bar.colors[levels] - np.float64(level)) for level in CHECK_LEVELS)
+    column = (np.arange(width) // (unit * CHECK) % 2 == 0)[:, None]
+    lines = [np.where(column, one, other) for one, other in ((even, odd), (odd, even))]
+    row = np.arange(unit * BAR_HEIGHT) // (unit * CHECK) % 2
+    strip: NDArray[np.uint8] = np.rint(lines).astype(np.uint8)[row]
+    return strip

@@ -35,6 +35,8 @@ from PIL import (
 from app.errors import AexError, DamagedImage, DecodeTimeout, EmptyImage, NotAnImage, TooManyPixels, UploadTooLarge
 from app.images.apart.process import read_apart
 from app.images.apart.raster import MAX_SIDE
+from app.images.bands import bands
+from app.images.heap import give_back_freed_memory
 from app.images.pixels import FIRST_OF_SEVERAL, Pixels, rgb_pixels
 from app.images.selection import MAIN, Selected, Selection, choose_one, refuse_frame, refuse_page, refuse_window
 from app.images.signature import format_by_signature, has_zero_size
@@ -53,10 +55,18 @@ DECODE_THREADS = 4
 MAX_JPEG_SCANS = 500  # each scan costs a pass over all pixels for a few bytes; real progressive files have about ten
 START_OF_SCAN = b"\xff\xda"
 
+MOST_PIXELS = 500_000_000
+"""That limits may allow. Pillow's own bound, 89 megapixels, is less than a scan may have: it is raised to this, and
+ours is asked first."""
+
+LARGE_PIXELS = 4_000_000
+"""Above it, what Pillow needed beside the pixels is given back at once."""
+
 _threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
 
 # Broken metadata around good pixels is nobody's concern here, and Pillow would print it. Damage to pixels is an error.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
@@ -69,8 +79,8 @@ class DecodeLimits:
     max_seconds: float
 
     def __post_init__(self) -> None:
-        if Image.MAX_IMAGE_PIXELS is None or self.max_pixels > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"max_pixels is {self.max_pixels}; Pillow's own bound is {Image.MAX_IMAGE_PIXELS}")
+        if self.max_pixels > MOST_PIXELS:
+            raise ValueError(f"max_pixels is {self.max_pixels}; at most {MOST_PIXELS} are read")
 
 
 @dataclass(frozen=True)
@@ -94,14 +104,19 @@ class DecodedImage:
     selected: Selected
     notes: tuple[str, ...]
 
-    def floats(self) -> NDArray[np.float32]:
-        """The pixels as float32 in [0, 1], (height, width, 3)."""
-        return np.divide(self.pixels, np.iinfo(self.pixels.dtype).max, dtype=np.float32)
+    def floats(self, rows: slice = slice(None)) -> NDArray[np.float32]:
+        """The pixels, or some rows of them, as float32 in [0, 1], (height, width, 3)."""
+        return np.divide(self.pixels[rows], np.iinfo(self.pixels.dtype).max, dtype=np.float32)
 
-    def eight_bits(self) -> NDArray[np.uint8]:
-        """The pixels to look at, uint8 (height, width, 3)."""
-        eight = self.pixels if self.pixels.dtype == np.uint8 else np.rint(self.pixels / 257)
-        return eight.astype(np.uint8, copy=False)
+    def eight_bits(self, rows: slice = slice(None)) -> NDArray[np.uint8]:
+        """The pixels, or some rows of them, to look at: uint8 (height, width, 3)."""
+        pixels = self.pixels[rows]
+        if pixels.dtype == np.uint8:
+            return pixels.astype(np.uint8, copy=False)
+        eight = np.empty(pixels.shape, dtype=np.uint8)
+        for band in bands(*pixels.shape[:2]):
+            eight[band] = np.rint(pixels[band] / 257)
+        return eight
 
 
 def decode(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> DecodedImage:
@@ -137,6 +152,20 @@ def in_time(data: bytes, limits: DecodeLimits, work: Callable[[float], Read]) ->
         raise _too_slow(limits) from None
 
 
+def promised_pixels(data: bytes, limits: DecodeLimits, wanted: Selection = MAIN) -> int | None:
+    """Width times height as the header says, before anything is decoded; None where a process apart has to be asked.
+
+    Of what will be refused it is 0.
+    """
+    if format_by_signature(data) in APART:
+        return None
+    try:
+        with open_here(_choose_page(data, wanted)[0], limits, time.monotonic() + limits.max_seconds) as image:
+            return image.width * image.height
+    except Exception:  # noqa: BLE001 - whoever decodes it says what is wrong
+        return 0
+
+
 def decode_here(data: bytes, limits: DecodeLimits) -> DecodedImage:
     """`decode` in the calling thread, for many files of one's own: waking another takes as long as a small image.
 
@@ -160,7 +189,7 @@ def _decode(data: bytes, limits: DecodeLimits, deadline: float, wanted: Selectio
         raster = read_apart(name, data, wanted, max_pixels=limits.max_pixels, max_seconds=limits.max_seconds)
         name, pixels, selected, notes = APART[name], raster.pixels, raster.selected, tuple(raster.notes)
         if pixels.shape[2] == 1:
-            pixels = np.repeat(pixels, 3, axis=2)
+            pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # no memory of its own
     else:
         name, pixels, selected, notes = _decode_by_pillow(data, limits, deadline, wanted)
     height, width = pixels.shape[:2]
@@ -176,10 +205,14 @@ def _decode_by_pillow(
         if selected.page is None:
             selected = _choose_frame(image, wanted)
         pixels, notes = rgb_pixels(image, lambda: open_here(data, limits, deadline))
+        name = _format(image)
+        image.close()  # Pillow's TIFF is a circle of references, which would hold its copy of the pixels for long
+        if pixels.size > 3 * LARGE_PIXELS:
+            give_back_freed_memory()
     several = (selected.pages or selected.frames or 1) > 1
     if several and wanted.page is None and wanted.frame is None:
         notes = (FIRST_OF_SEVERAL, *notes)
-    return _format(image), pixels, selected, notes
+    return name, pixels, selected, notes
 
 
 @contextmanager

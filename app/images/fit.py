@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from app.images.bands import AreaMeans, area_under, bands, shrink
+
 Fit = Literal["stretch", "letterbox", "center_crop"]
 Interpolation = Literal["bilinear", "bicubic"]
 Float = TypeVar("Float", bound=np.floating)
@@ -76,27 +78,96 @@ class Fitting:
         """The network's input, float32 (channels, height, width), of RGB pixels (image_height, image_width, 3)."""
         if pixels.shape != (self.image_height, self.image_width, 3):
             raise ValueError(f"pixels are {pixels.shape}, expected {(self.image_height, self.image_width, 3)}")
-        seen = pixels[self.seen.rows, self.seen.columns].astype(np.float32, copy=False)
-        resized = _resize(seen, self.content.height, self.content.width)
-        if self.channels == 1:
-            resized = resized @ np.array(LUMINANCE, dtype=np.float32)[:, None]
-        framed = np.full((self.height, self.width, self.channels), LETTERBOX_LEVEL, dtype=np.float32)
-        framed[self.content.rows, self.content.columns] = resized
-        return torch.from_numpy(np.ascontiguousarray(framed.transpose(2, 0, 1)))
+        reader = Reader(self)
+        for band in bands(self.image_height, self.image_width):
+            reader.push(pixels[band])
+        return reader.finish()
 
     def to_image(self, over_input: Tensor) -> NDArray[np.float32]:
         """A map (c, height, width) over the network's input in the image's own pixels, float32 (h, w, c).
 
         NaN where the network never saw the image; what lies on a letterbox's bars is dropped.
         """
-        if over_input.shape[1:] != (self.height, self.width):
-            raise ValueError(f"map is {tuple(over_input.shape)}, expected (c, {self.height}, {self.width})")
-        content = over_input.detach().float().cpu().numpy()[:, self.content.rows, self.content.columns]
-        carried = _carry_back(content.transpose(1, 2, 0), self.seen.height, self.seen.width)
-        if (self.seen.height, self.seen.width) == (self.image_height, self.image_width):
-            return carried
-        whole = np.full((self.image_height, self.image_width, carried.shape[2]), np.nan, dtype=np.float32)
-        whole[self.seen.rows, self.seen.columns] = carried
+        return Carried(self, over_input).rows(slice(0, self.image_height))
+
+
+class Reader:
+    """Fits an image to a network that comes in bands of rows, of which none is kept.
+
+    How an image is cut into bands changes the last digit of a float32: `bands` cuts all of one size alike.
+    """
+
+    def __init__(self, how: Fitting) -> None:
+        self._how = how
+        self._at = 0
+        self._means = AreaMeans(how.seen.height, min(how.seen.height, how.content.height))
+        self._read: list[NDArray[np.float32]] = []
+
+    def push(self, rows: NDArray[np.float32]) -> None:
+        """The next rows of the image, RGB (n, image_width, 3) in [0, 1]."""
+        seen, above = self._how.seen, self._how.seen.top - self._at
+        part = rows[max(0, above) : max(0, above + seen.height)]
+        self._at += len(rows)
+        if len(part):
+            self._read.append(self._means.push(part[:, seen.columns].astype(np.float32, copy=False)))
+
+    def finish(self) -> Tensor:
+        """The network's input, float32 (channels, height, width), once all rows have been pushed."""
+        how = self._how
+        resized = _resize(np.concatenate(self._read), how.content.height, how.content.width)
+        if how.channels == 1:
+            resized = resized @ np.array(LUMINANCE, dtype=np.float32)[:, None]
+        framed = np.full((how.height, how.width, how.channels), LETTERBOX_LEVEL, dtype=np.float32)
+        framed[how.content.rows, how.content.columns] = resized
+        return torch.from_numpy(np.ascontiguousarray(framed.transpose(2, 0, 1)))
+
+
+class Carried:
+    """A map over the network's input in the image's own pixels, of which any rows can be had: whole, it may be huge.
+
+    Args:
+        how: the fitting of the image.
+        over_input: (c, height, width).
+    """
+
+    def __init__(self, how: Fitting, over_input: Tensor) -> None:
+        if over_input.shape[1:] != (how.height, how.width):
+            raise ValueError(f"map is {tuple(over_input.shape)}, expected (c, {how.height}, {how.width})")
+        content = over_input.detach().float().cpu().numpy()[:, how.content.rows, how.content.columns]
+        self.how = how
+        self._lines = _carry_back(content.transpose(1, 2, 0), how.seen.height, how.seen.width)
+        self._between = None
+        if len(self._lines) != how.seen.height:
+            each = np.eye(len(self._lines), dtype=np.float32)[:, :, None]
+            self._between = _enlarge(each, how.seen.height, len(self._lines), "bicubic")[:, :, 0]
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the network saw all of the image."""
+        return (self.how.seen.height, self.how.seen.width) == (self.how.image_height, self.how.image_width)
+
+    def seen_rows(self, rows: slice) -> NDArray[np.float32]:
+        """As far as they lie in the part that was seen: float32 (n, width of that, c)."""
+        seen = self.how.seen
+        first, last = (min(max(0, at - seen.top), seen.height) for at in (rows.start, rows.stop))
+        if self._between is None or first == last:
+            return self._lines[first:last].copy()
+        weights = self._between[first:last]
+        used = np.flatnonzero(weights.any(axis=0))
+        near = slice(int(used[0]), int(used[-1]) + 1)
+        lines = self._lines[near]
+        between: NDArray[np.float32] = weights[:, near] @ lines.reshape(len(lines), -1)
+        return between.reshape(last - first, *lines.shape[1:])
+
+    def rows(self, rows: slice) -> NDArray[np.float32]:
+        """Of the whole image, float32 (n, image_width, c); NaN where it was not seen."""
+        how, seen = self.how, self.how.seen
+        part = self.seen_rows(rows)
+        if (seen.width, len(part)) == (how.image_width, rows.stop - rows.start):
+            return part
+        whole = np.full((rows.stop - rows.start, how.image_width, part.shape[2]), np.nan, dtype=np.float32)
+        above = max(0, seen.top - rows.start)
+        whole[above : above + len(part), seen.columns] = part
         return whole
 
 
@@ -136,19 +207,19 @@ def _resize(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     """(h, w, c) to another size, each axis by area where that shrinks it, else by linear interpolation."""
     for axis, size in enumerate((height, width)):
         if pixels.shape[axis] > size:
-            pixels = _shrink(pixels, axis, size)
+            pixels = shrink(pixels, axis, size)
     return _enlarge(pixels, height, width, "bilinear")
 
 
 def _carry_back(over_input: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """(h, w, c) over the network's input to the image's size: the inverse of `_resize`."""
+    """(h, w, c) over the network's input to the image's width: the inverse of `_resize`, but for enlarging its rows."""
     for axis, size in enumerate((height, width)):
         length = over_input.shape[axis]
         if length < size:
             over_input = _along(axis, _undo(length, size, "bicubic"), over_input)
         elif length > size:
-            over_input = _along(axis, _undo(size, length, "bilinear"), _shrink(over_input, axis, size))
-    return _enlarge(over_input, height, width, "bicubic")
+            over_input = _along(axis, _undo(size, length, "bilinear"), shrink(over_input, axis, size))
+    return _enlarge(over_input, over_input.shape[0], width, "bicubic")
 
 
 def _enlarge(pixels: NDArray[Float], height: int, width: int, mode: Interpolation) -> NDArray[Float]:
@@ -164,27 +235,6 @@ def _enlarge(pixels: NDArray[Float], height: int, width: int, mode: Interpolatio
     return enlarged[0].permute(1, 2, 0).numpy()
 
 
-def _shrink(pixels: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """By area, one axis of (h, w, c). Each output needs only the few inputs under it, so no full matrix product."""
-    lines = np.ascontiguousarray(np.moveaxis(pixels, axis, 0))
-    flat = lines.reshape(len(lines), -1)
-    shrunk = np.empty((size, flat.shape[1]), dtype=np.float32)
-    for out in range(size):
-        first, weights = _area_under(out, len(lines), size)
-        np.einsum("i,ij->j", weights, flat[first : first + len(weights)], out=shrunk[out])
-    return np.moveaxis(shrunk.reshape(size, *lines.shape[1:]), 0, axis)
-
-
-def _area_under(out: int, length: int, size: int) -> tuple[int, NDArray[np.float32]]:
-    """The first of `length` pixels under output pixel `out` of `size`, and the share of it that each covers; sum 1."""
-    # In units of 1 / size of a pixel all edges are whole numbers, so whole multiples give exactly equal weights.
-    left, right = out * length, (out + 1) * length
-    first, last = left // size, (right - 1) // size
-    starts = np.arange(first, last + 1) * size
-    covered = np.minimum(starts + size, right) - np.maximum(starts, left)
-    return first, (covered / length).astype(np.float32)
-
-
 @lru_cache(maxsize=64)
 def _undo(small: int, large: int, mode: Interpolation) -> NDArray[np.float32]:
     """M^-1 (small, small), M being interpolation from `small` to `large` and then the area mean back.
@@ -194,7 +244,7 @@ def _undo(small: int, large: int, mode: Interpolation) -> NDArray[np.float32]:
     large = min(large, LARGEST_RATIO * small)
     area = np.zeros((small, large))
     for out in range(small):
-        first, weights = _area_under(out, large, small)
+        first, weights = area_under(out, large, small)
         area[out, first : first + len(weights)] = weights
     interpolation = _enlarge(np.eye(small)[:, :, None], large, small, mode)[:, :, 0]
     rest = np.eye(small) - area @ interpolation

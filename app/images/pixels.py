@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from app.errors import NotAnImage
+from app.images.bands import bands
+from app.images.lean import is_lean, lean_pixels
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -128,14 +130,28 @@ def _on_white(color: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> tuple[NDA
 
 def _eight_bit(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], list[str]]:
     notes = [REDUCED] if ";16" in _raw_mode(image) else []
+    if not notes and is_lean(image):
+        return lean_pixels(image), notes
     image.load()
     if image.mode == "CMYK":
         notes.append(FROM_CMYK)
     if image.mode == "La":
-        return eight_bits_on_white(image.convert("LA"), notes)
+        return _by_bands(image, lambda part: eight_bits_on_white(part.convert("LA"), []), notes)
     if image.has_transparency_data:
-        return eight_bits_on_white(image, notes)
-    return np.asarray(image.convert("RGB")), notes
+        return _by_bands(image, lambda part: eight_bits_on_white(part, []), notes)
+    return _by_bands(image, lambda part: (np.asarray(part.convert("RGB")), []), notes)
+
+
+def _by_bands(
+    image: Image.Image, read: Callable[[Image.Image], tuple[NDArray[np.uint8], list[str]]], notes: list[str]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """RGB pixels and the notes: a large image is not copied whole on the way, which Pillow does up to three times."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    said = dict.fromkeys(notes)
+    for band in bands(image.height, image.width):
+        pixels[band], more = read(image.crop((0, band.start, image.width, band.stop)))
+        said |= dict.fromkeys(more)
+    return pixels, list(said)
 
 
 def eight_bits_on_white(image: Image.Image, notes: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
@@ -165,6 +181,8 @@ def _upright(image: ImageFile.ImageFile, pixels: Pixels, notes: list[str]) -> tu
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
+    if image.format == "PNG" and is_lean(image):
+        return 1
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - a photograph with broken EXIF is still a photograph

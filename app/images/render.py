@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.images.color_bar import ColorBar, drawing_unit, with_color_bar
+from app.images.bands import bands
+from app.images.color_bar import PAPER, ColorBar, draw_color_bar, drawing_unit, drawn_width
 from app.images.color_maps import LEVELS, ColorMap, HeatmapKind, color_map
+from app.images.png import PictureRoom, PngWriter, png_of
 
 Overlay = Literal["original", "grayscale", "none"]
 Floats = NDArray[np.float32]
@@ -37,7 +39,6 @@ TITLES: dict[HeatmapKind, str] = {
     "magnitude": "change of pixel level, RMS of channels",
 }
 UNSEEN_NOTE = "hatched: not seen by the network"
-COMPRESS_LEVEL = 1  # zlib's usual 6 takes five times as long for a sixth less
 
 
 @dataclass(frozen=True)
@@ -105,33 +106,121 @@ def draw_heatmap(
     Raises:
         OptionError: a colour map unknown or of the wrong kind.
     """
-    colors = color_map(color_map_name, kind)
-    values = change.mean(axis=2) if kind == "signed" else np.sqrt(np.square(change).mean(axis=2))
-    unseen = np.isnan(values)
-    values = np.nan_to_num(values, nan=0.0)
-    largest = float(np.abs(values).max())
-    end = max(largest, LEAST_AUTO_SCALE) if scale == "auto" else float(scale)
-    alpha = _alpha(kind, overlay)
-    picture = _background(image, overlay)
-    _lay_over(picture, _levels(values / end, kind), colors.table, alpha)
-    factor = readable_enlargement(*values.shape)
-    picture, unseen = _enlarge(picture, factor), _enlarge(unseen, factor)
-    _mark_unseen(picture, unseen)
-    title = TITLES[kind] if meaning is None else meaning
-    bar = _bar(kind, colors, alpha, end, title, beyond=largest > end * 1.0001, unseen=bool(unseen.any()))
-    drawn = with_color_bar(_eight_bits(picture), bar)
-    return HeatmapPicture(_png(drawn), drawn.width, drawn.height, factor, end, colors.name)
+    end = auto_scale(largest_value(change, kind)) if scale == "auto" else float(scale)
+    painter = HeatmapPainter(
+        *change.shape[:2],
+        kind=kind,
+        overlay=overlay,
+        scale=end,
+        color_map_name=color_map_name,
+        meaning=meaning,
+        unseen=bool(np.isnan(change).any()),
+    )
+    for band in bands(*change.shape[:2]):
+        painter.push(image[band], change[band])
+    return painter.finish()
+
+
+def largest_value(change: Floats, kind: HeatmapKind) -> float:
+    """The largest absolute value that a heatmap shows of a change, or of some rows of it; 0 where nothing was seen."""
+    values = np.abs(_values(change, kind))
+    return float(np.nan_to_num(values, nan=0.0).max(initial=0.0))
+
+
+def auto_scale(largest: float) -> float:
+    """The end of the colour bar for a map whose largest absolute value this is."""
+    return max(largest, LEAST_AUTO_SCALE)
+
+
+class HeatmapPainter:
+    """Draws a heatmap, as `draw_heatmap`, of rows as they come.
+
+    Args:
+        height, width: of the image.
+        kind, overlay, color_map_name, meaning: as of `draw_heatmap`.
+        scale: pixel level at the end of the colour bar, above 0.
+        unseen: whether there will be parts that the network never saw.
+        room: the file's bytes are counted there.
+
+    Raises:
+        OptionError: a colour map unknown or of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        kind: HeatmapKind,
+        overlay: Overlay,
+        scale: float,
+        color_map_name: str | None,
+        meaning: str | None = None,
+        unseen: bool,
+        room: PictureRoom | None = None,
+    ) -> None:
+        self._kind = kind
+        self._overlay = overlay
+        self._colors = color_map(color_map_name, kind)
+        self._alpha = _alpha(kind, overlay)
+        self._scale = scale
+        self._title = TITLES[kind] if meaning is None else meaning
+        self._unseen = unseen
+        self._largest = 0.0
+        self._factor = readable_enlargement(height, width)
+        self._size = height * self._factor, width * self._factor
+        self._writer = PngWriter(drawn_width(self._size[1]), room)
+
+    def push(self, image: Floats, change: Floats) -> None:
+        """The next rows of the image (n, w, 3) and of its change (n, w, c)."""
+        values = _values(change, self._kind)
+        unseen = np.isnan(values)
+        values = np.nan_to_num(values, nan=0.0, copy=False)
+        self._largest = max(self._largest, float(np.abs(values).max(initial=0.0)))
+        picture = _background(image, self._overlay)
+        _lay_over(picture, _levels(values / self._scale, self._kind), self._colors.table, self._alpha)
+        picture, unseen = _enlarge(picture, self._factor), _enlarge(unseen, self._factor)
+        _mark_unseen(picture, unseen, self._writer.height, drawing_unit(*self._size))
+        self._writer.push(_padded(eight_bits(picture), self._writer.width))
+
+    def finish(self) -> HeatmapPicture:
+        """The file, once all rows were pushed."""
+        beyond = self._largest > self._scale * 1.0001
+        bar = _bar(self._kind, self._colors, self._alpha, self._scale, self._title, beyond=beyond, unseen=self._unseen)
+        self._writer.push(draw_color_bar(*self._size, bar))
+        png = self._writer.finish()
+        return HeatmapPicture(
+            png, self._writer.width, self._writer.height, self._factor, self._scale, self._colors.name
+        )
 
 
 def draw_perturbation(change: Floats, *, scale: float) -> PerturbationPicture:
     """Mid-grey + gain * change, (h, w, c); the gain brings a change of `scale` to black or white."""
-    gain = MID_GREY / scale
-    picture = np.broadcast_to(MID_GREY + gain * change, (*change.shape[:2], 3)).astype(np.float32)
-    unseen = np.isnan(picture[:, :, 0])
-    picture = np.where(unseen[:, :, None], np.float32(MID_GREY), picture)
-    _mark_unseen(picture, unseen)
-    drawn = Image.fromarray(_eight_bits(picture))
-    return PerturbationPicture(_png(drawn), drawn.width, drawn.height, gain)
+    painter = PerturbationPainter(*change.shape[:2], scale=scale)
+    for band in bands(*change.shape[:2]):
+        painter.push(change[band])
+    return painter.finish()
+
+
+class PerturbationPainter:
+    """The same, of rows as they come; `height`, `width` of the image, and `room` as of `HeatmapPainter`."""
+
+    def __init__(self, height: int, width: int, *, scale: float, room: PictureRoom | None = None) -> None:
+        self._unit = drawing_unit(height, width)
+        self._gain = MID_GREY / scale
+        self._writer = PngWriter(width, room)
+
+    def push(self, change: Floats) -> None:
+        """The next rows of the change, (n, w, c)."""
+        picture = np.broadcast_to(MID_GREY + self._gain * change, (*change.shape[:2], 3)).astype(np.float32)
+        unseen = np.isnan(picture[:, :, 0])
+        np.nan_to_num(picture, nan=MID_GREY, copy=False)
+        _mark_unseen(picture, unseen, self._writer.height, self._unit)
+        self._writer.push(eight_bits(picture))
+
+    def finish(self) -> PerturbationPicture:
+        """The file, once all rows were pushed."""
+        return PerturbationPicture(self._writer.finish(), self._writer.width, self._writer.height, self._gain)
 
 
 def draw_explained(image: Floats, change: Floats, longest_side: int | None = None) -> ExplainedPicture:
@@ -144,25 +233,30 @@ def explained_pixels(image: Floats, change: Floats) -> NDArray[np.uint8]:
 
     A change of one channel is added to red, green and blue alike, which adds it to the luminance.
     """
-    return _eight_bits(image + np.nan_to_num(change, nan=0.0))
+    changed = np.nan_to_num(change, nan=0.0)
+    return eight_bits(image + changed)
 
 
 def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> ExplainedPicture:
     """The very pixels (h, w, 3); with a side longer than `longest_side` they are shrunk to that."""
-    drawn = Image.fromarray(pixels)
-    if longest_side is not None:
-        drawn.thumbnail((longest_side, longest_side))
-    return ExplainedPicture(_png(drawn), drawn.width, drawn.height, np.asarray(drawn))
+    if longest_side is not None and longest_side < max(pixels.shape[:2]):
+        shrunk = Image.fromarray(pixels)
+        shrunk.thumbnail((longest_side, longest_side))
+        pixels = np.asarray(shrunk)
+    height, width = pixels.shape[:2]
+    return ExplainedPicture(png_of(pixels), width, height, pixels)
 
 
 def draw_for_page(png: bytes, longest_side: int) -> bytes:
     """A picture of ours again, as a page shows it: a small one in whole squares, a large one shrunk."""
     with Image.open(io.BytesIO(png)) as picture:
         factor = readable_enlargement(picture.height, picture.width)
-        drawn = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    drawn.thumbnail((longest_side, longest_side))
-    file = io.BytesIO()
-    drawn.save(file, "PNG")
+        drawn: Image.Image = picture  # which is not copied where it is large
+        if factor > 1:
+            drawn = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+        drawn.thumbnail((longest_side, longest_side))
+        file = io.BytesIO()
+        drawn.save(file, "PNG")
     return file.getvalue()
 
 
@@ -202,16 +296,35 @@ def readable_enlargement(height: int, width: int) -> int:
 
 
 def _enlarge(picture: NDArray[Level], factor: int) -> NDArray[Level]:
+    if factor == 1:
+        return picture
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_]) -> None:
-    """Grey and hatch, in place, what the network never saw, leaving the image to be recognized under it."""
+def _values(change: Floats, kind: HeatmapKind) -> Floats:
+    """What a heatmap shows of a change (h, w, c), (h, w); NaN where it was not seen."""
+    values: Floats = change.mean(axis=2) if kind == "signed" else np.sqrt(np.square(change).mean(axis=2))
+    return values
+
+
+def _padded(rows: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """On paper of that width, at its left."""
+    if rows.shape[1] == width:
+        return rows
+    paper = np.full((len(rows), width, 3), PAPER, dtype=np.uint8)
+    paper[:, : rows.shape[1]] = rows
+    return paper
+
+
+def _mark_unseen(picture: Floats, unseen: NDArray[np.bool_], top: int, unit: int) -> None:
+    """Grey and hatch, in place, what the network never saw, leaving the image to be recognized under it.
+
+    The rows begin at row `top` of the picture; `unit` is as of `drawing_unit`.
+    """
     if not unseen.any():
         return
     rows, columns = np.nonzero(unseen)
-    unit = drawing_unit(*unseen.shape)
-    on_line = (rows + columns) % (HATCH_PERIOD * unit) < HATCH_WIDTH * unit
+    on_line = (top + rows + columns) % (HATCH_PERIOD * unit) < HATCH_WIDTH * unit
     grey = picture[rows, columns].mean(axis=1, keepdims=True)
     veil = np.where(on_line, HATCH_LEVEL, UNSEEN_LEVEL)[:, None]
     picture[rows, columns] = grey + UNSEEN_OPACITY * (veil - grey)
@@ -232,12 +345,7 @@ def _bar(
     return ColorBar(colors.table, alpha, title, labels, UNSEEN_NOTE if unseen else "")
 
 
-def _eight_bits(picture: Floats) -> NDArray[np.uint8]:
+def eight_bits(picture: Floats) -> NDArray[np.uint8]:
+    """Levels of [0, 1], clamped, to the nearest of 8 bits."""
     levels: NDArray[np.uint8] = np.rint(np.clip(picture, 0, 1) * np.float32(255)).astype(np.uint8)
     return levels
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=COMPRESS_LEVEL)
-    return file.getvalue()

@@ -57,6 +57,8 @@ def from_page(data: bytes, place: int) -> bytes:
     """The same file, its first page the one whose directory is there."""
     layout = _layout(data)
     form = layout.order + layout.place
+    if layout.read(layout.place, data, layout.first_at) == place:
+        return data  # a large file is not copied for nothing
     return data[: layout.first_at] + struct.pack(form, place) + data[layout.first_at + struct.calcsize(form) :]
 
 

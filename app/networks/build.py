@@ -4,7 +4,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 
-import torchvision  # type: ignore[import-untyped]  # it ships no types
 from torch import nn
 
 from app.errors import CheckpointError
@@ -41,6 +40,8 @@ Architecture = ResNetConfig | TorchvisionConfig
 @cache
 def torchvision_names() -> tuple[str, ...]:
     """Names of torchvision's classifiers."""
+    import torchvision  # type: ignore[import-untyped]  # noqa: PLC0415 - no types; 80 MB, for networks of its own alone
+
     return tuple(torchvision.models.list_models(module=torchvision.models))
 
 
@@ -55,6 +56,8 @@ def build_network(architecture: Architecture, classes: int) -> nn.Module:
     name = architecture.name
     if name not in torchvision_names():
         raise CheckpointError(f"torchvision has no classifier {name!r}; it has {', '.join(torchvision_names())}.")
+    import torchvision  # noqa: PLC0415 - as above
+
     network = torchvision.models.get_model(name, weights=None, num_classes=classes, **_OPTIONS.get(name, {}))
     # A grey image (batch, 1, ...) meets three means, and so becomes the three equal channels that the network wants.
     normalize = Normalize(architecture.mean, architecture.std)

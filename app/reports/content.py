@@ -173,6 +173,7 @@ def _target_part(number: int, one: TargetExplanation, record: Record) -> Part:
         ("gradient steps", str(one.steps)),
         ("settled at the size asked for", "yes" if one.converged else "no"),
         ("moved as asked for", "yes" if one.goal_met else "no"),
+        *_tiled(one),
         *((("to be relied on", verdict_in_words(one.verdict)),) if one.verdict is not None else ()),
         *(quality_in_words(one.quality) if one.quality is not None else ()),
     ]
@@ -217,6 +218,21 @@ def _measured(record: Record) -> Iterator[tuple[str, str]]:
     yield from ((words, rows[name]) for name, words in _MEASURES.items() if name in rows)
     if not rows.keys() & _MEASURES.keys():
         yield "measured", "Nothing was measured with this software."
+
+
+def _tiled(one: TargetExplanation) -> Facts:
+    """How many tiles there are, and the one where the target moved farthest."""
+    most = one.most_moved_tile
+    if most is None:
+        return ()
+    box, tiles = most.box, len(one.tiles)
+    return (
+        ("explained in tiles", f"{tiles} of {box.width} x {box.height} pixels, joined; the figures are of the whole"),
+        (
+            f"probability of {printable(one.target)} moved farthest in the tile at",
+            f"{box.left}, {box.top}: from {percent(most.probability_before)} to {percent(most.probability_after)}",
+        ),
+    )
 
 
 def _swept(one: TargetExplanation) -> Facts:

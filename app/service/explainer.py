@@ -17,7 +17,7 @@ from app.engine.token import WorkToken
 from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
-from app.images.render import draw_pixels
+from app.images.png import PictureRoom, png_of
 from app.networks.checkpoint import Checkpoint
 from app.service.audits.asked import audit_image, audited
 from app.service.audits.attacks import as_picture
@@ -25,23 +25,23 @@ from app.service.audits.pictures import draw_picture
 from app.service.catalogue import Catalogue, Served
 from app.service.clock import Clock
 from app.service.explaining.beside import explain_beside
-from app.service.explaining.counterfactual import find_counterfactuals
 from app.service.explaining.dicom import DicomObjects
 from app.service.explaining.judge import check_judge, read_by_judge
 from app.service.explaining.judging import judge_all
-from app.service.explaining.pictures import draw_original
+from app.service.explaining.pictures import Style
 from app.service.explaining.quality import Subject, measure_quality, with_quality
-from app.service.explaining.sent import arrays_npz, as_asked, draw_all, draw_small
+from app.service.explaining.search import draw_searched, search, with_tiles
+from app.service.explaining.sent import arrays_npz, as_asked
 from app.service.explaining.sheet import SheetRow, draw_sheet
 from app.service.explaining.sweep import with_sweeps
+from app.service.explaining.tiles import cut
 from app.service.explaining.verdict import reasons_for, verdict_of
 from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
+from app.service.large import Uploads
 from app.service.margins import certificate_of, margin_beside, margin_of
 from app.service.options import (
-    COUNTERFACTUAL,
-    ORIGINAL,
     SHEET,
     AuditOptions,
     ExplainOptions,
@@ -61,7 +61,7 @@ from app.service.results import (
 from app.service.running import Running
 from app.service.second_opinion import ask_twin
 from app.service.targets import check_rival, check_targets
-from app.service.uploads import Upload, read_upload
+from app.service.uploads import Upload
 
 
 class Explainer:
@@ -71,9 +71,11 @@ class Explainer:
         catalogue: the models.
         engine: owns the device; bounds what is inside.
         decode_limits: what an upload may cost.
-        max_rows: targets of one request at the most, or targets times sizes.
+        max_rows: targets of one request at the most, or targets times sizes, or tiles.
         kept: keeps explanations for a while; None to keep nothing.
         strip_phi: leave out of DICOM objects all that may tell who the patient is.
+        max_open_pixels: of large images that are open at once, as of `Uploads`.
+        max_picture_bytes: of all pictures of one explanation, None for as many as there are.
     """
 
     def __init__(
@@ -85,10 +87,14 @@ class Explainer:
         max_rows: int,
         kept: KeptResults | None = None,
         strip_phi: bool = False,
+        max_open_pixels: int = 100_000_000,
+        max_picture_bytes: int | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
         self._limits = decode_limits
+        self._uploads = Uploads(decode_limits, max_open_pixels=max_open_pixels)
+        self._max_picture_bytes = max_picture_bytes
         self._max_rows = max_rows
         self._running = Running()
         self._strip_phi = strip_phi
@@ -102,9 +108,12 @@ class Explainer:
         """
         clock, served, twin = Clock(), self._catalogue.served(options.model), self._twin(options)
         checkpoint = served.checkpoint
-        with self._engine.place(served.model, second=None if twin is None else twin.model) as place:
+        second_model = None if twin is None else twin.model
+        with self._engine.place(served.model, second=second_model) as place, ExitStack() as late:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
+                upload = late.enter_context(
+                    self._uploads.opened(data, checkpoint.description.input, options.selection, token)
+                )
             with clock.measure("predict", place):
                 logits = logits_of(place, upload.fitted[None], token)
                 prediction = prediction_of(checkpoint, logits[0], options.top_k)
@@ -129,9 +138,11 @@ class Explainer:
         """
         clock, served = Clock(), self._catalogue.served(options.model)
         checkpoint = served.checkpoint
-        with self._engine.place(served.model, steps=options.expected_gradients) as place:
+        with self._engine.place(served.model, steps=options.expected_gradients) as place, ExitStack() as late:
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
+                upload = late.enter_context(
+                    self._uploads.opened(data, checkpoint.description.input, options.selection, token)
+                )
             with clock.measure("margin", place):
                 prediction = prediction_of(checkpoint, logits_of(place, upload.fitted[None], token)[0], options.top_k)
                 class_id = prediction.best.class_id
@@ -195,7 +206,9 @@ class Explainer:
             ExitStack() as late,
         ):
             with clock.measure("decode"):
-                upload = read_upload(data, self._limits, checkpoint.description.input, options.selection)
+                wanted = checkpoint.description.input
+                upload = late.enter_context(self._uploads.opened(data, wanted, options.selection, token))
+                tiles = cut(upload, wanted, options, check_targets(options.targets, classes), self._max_rows)
             started = _started(explanation_id, checkpoint, upload)
             objects = DicomObjects(
                 data, upload, explanation_id, started.model, options, limits=self._limits, strip_phi=self._strip_phi
@@ -207,14 +220,12 @@ class Explainer:
                 targets = chosen.named(classes)
                 mailbox.tell(TargetsChosen(prediction, targets))
                 opinion = ask_twin(place, twin, upload, prediction, options.top_k, token)
-            follower = Follower(mailbox, upload.fitted, targets, chosen.probabilities(), options.most_steps)
+            followed = upload.fitted if tiles is None else tiles.fitted[0]
+            follower = Follower(mailbox, followed, targets, chosen.probabilities(), options.most_steps)
             late.enter_context(follower.saying_what_was_reached())
             with clock.measure("explain", place):
-                if options.method == COUNTERFACTUAL:
-                    found, at_others = find_counterfactuals(place, upload, chosen, options, token), []
-                else:
-                    found, *at_others = explain_targets(place, upload.fitted, chosen, options, sizes, token, follower)
-                follower.end(found)
+                searched = search(place, upload, tiles, chosen, options, sizes, token, follower)
+                found = searched.found
                 beside = explain_beside(place, checkpoint.network, upload.fitted, chosen, found, options, token)
                 margin = margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
                 subject = Subject(checkpoint.network, upload.fitted, chosen, options, rho, found, beside)
@@ -224,19 +235,17 @@ class Explainer:
                 known = in_distribution_of(checkpoint, domain_score(place, checkpoint.domain, upload.fitted, finishing))
             with clock.measure("render"):
                 scale = checkpoint.description.explanation.scale
-                sent = [draw_all(upload, found, beside, options, scale, finishing)]
-                sent += [draw_small(upload, one, finishing) for one in at_others]
-                original = draw_original(upload.decoded.eight_bits()) if ORIGINAL in options.include else None
+                style = Style(options, scale, PictureRoom(self._max_picture_bytes))
+                sent = draw_searched(upload, searched, beside, style, finishing)
             with clock.measure("explain", place):
-                after = logits_of(place, torch.cat([one.fitted for one in sent]), finishing)
-                readings = read_by_judge(place, judge, upload.fitted, sent[0].fitted, targets, finishing)
-            judged = with_quality(
-                judge_all(upload, chosen, [found, *at_others], beside, sent, after, options, sizes, checkpoint),
-                quality,
-                readings,
-            )
+                after = logits_of(place, torch.cat([one.fitted for one in sent.at_sizes]), finishing)
+                judged = judge_all(
+                    upload, chosen, searched.all_sizes, beside, sent.at_sizes, after, options, sizes, checkpoint
+                )
+                judged = with_tiles(place, searched, sent, judged, classes, finishing)
+                readings = read_by_judge(place, judge, upload.fitted, sent.at_sizes[0].fitted, targets, finishing)
             with clock.measure("render"):
-                small = [picture for one in sent for picture in one.small]
+                small = [picture for one in sent.at_sizes for picture in one.small]
                 explanations = objects.added_to(
                     with_sweeps(
                         with_quality(judged, quality, readings), prediction, upload.decoded, small, options, finishing
@@ -245,8 +254,9 @@ class Explainer:
                     options.scale_or(scale),
                     finishing,
                 )
-                row = SheetRow(upload.decoded.eight_bits(), prediction, explanations)
-                sheet = draw_sheet([row]) if SHEET in options.include else None
+                sheet = None
+                if SHEET in options.include:
+                    sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
         return ExplainResult(
             id=started.id,
             created=started.created,
@@ -263,7 +273,7 @@ class Explainer:
                 for one in explanations
             ),
             timing_ms=clock.timing_ms,
-            original=original,
+            original=sent.original,
             sheet=sheet,
             margin=margin,
             arrays_npz=arrays_npz(upload.fitted, found, beside) if "arrays" in options.include else None,
@@ -279,10 +289,11 @@ class Explainer:
         models = [served, *self._beside(served, options)]
         cost = sum(options.expected_gradients * one.model.cost("climb") for one in models)
         of_models: list[ModelAudit] = []
-        with self._engine.place(served.model, steps=ceil(cost / served.model.cost("climb"))) as first:
+        steps = ceil(cost / served.model.cost("climb"))
+        with self._engine.place(served.model, steps=steps) as first, ExitStack() as late:
             with clock.measure("decode"):
                 wanted = served.checkpoint.description.input
-                upload = read_upload(data, self._limits, wanted, options.selection)
+                upload = late.enter_context(self._uploads.opened(data, wanted, options.selection, token))
             for one in models:
                 checkpoint = one.checkpoint
                 place = first if one is served else first.of(one.model)
@@ -325,7 +336,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return draw_pixels(decode(record.upload, self._limits, record.options.selection).eight_bits()).png
+        return png_of(decode(record.upload, self._limits, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
@@ -380,7 +391,7 @@ class Explainer:
                 f"{what} to {targets * sizes} explanations; at most {self._max_rows} are made for one request."
                 " Name fewer."
             )
-        return targets * sizes
+        return targets * sizes if options.tile is None else self._max_rows  # how many tiles, the image says
 
 
 def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Started:

@@ -16,13 +16,14 @@ REMEMBERED_IDS = 10_000
 """Of those that are gone, so that whoever comes late is told what happened; an id takes some hundred bytes."""
 
 _CLASS_BYTES = 170
-_TARGET_BYTES = 1700
+_TARGET_BYTES = 3000
 _CELL_BYTES = 50
 _REASON_BYTES = 450
 _MAP_BYTES = 600
+_TILE_BYTES = 900
 _RECORD_BYTES = 2500
 """What Python needs beside the files: for a class of the prediction, a target or size of a sweep with its pictures, a
-cell of its agreements, a reason of its verdict, the quality of a map, and the rest."""
+cell of its agreements, a reason of its verdict, a tile, the quality of a map, and the rest."""
 
 _GONE: Mapping[Why, str] = {
     "expired": "This explanation was kept for {seconds:g} s, which are over; send the image again.",
@@ -174,5 +175,6 @@ def bytes_of(record: Record) -> int:
         + _CELL_BYTES * sum(2 * methods**2 for methods in tables)
         + _REASON_BYTES * (sum(reasons) + judges)
         + _MAP_BYTES * sum(2 + methods for methods in qualities)
+        + _TILE_BYTES * sum(len(one.tiles) for one in explained)
         + _RECORD_BYTES
     )

@@ -15,6 +15,7 @@ from app.comparison.stability import StabilityOptions
 from app.errors import OptionError
 from app.images.apart.object_facts import ObjectKind
 from app.images.selection import Selection
+from app.images.tiling import MAX_OVERLAP
 
 Heatmap = Literal["signed", "magnitude"]
 Overlay = Literal["original", "grayscale", "none"]
@@ -47,6 +48,8 @@ DEFAULT_STEPS: Mapping[Method, int] = {"fast": FAST_STEPS, "paper": PAPER_STEPS,
 MAX_SCALE = 1.0
 MAX_SIZE = 1.0
 FEWEST_SIZES, MOST_SIZES = 2, 32
+LEAST_PICTURE_SIDE, MOST_SIDE = 16, 65_535
+INPUT = "input"
 QUALITY_NOISE = StabilityOptions()
 SWEPT_BEYOND = 2.0  # times rho, up to which a sweep of so many sizes goes
 
@@ -153,6 +156,11 @@ class ExplainOptions(PredictOptions):
         include: pictures to draw of each target, `sheet` (all of them on one picture), `original` (the upload as it was
             read), and `arrays`; of a sweep its `film_strip` and `curve`, its `animation`, and `sweep`, which is the
             explained picture at each size; of DICOM, objects for its study, and `report`, which is for `store`.
+        picture_side: pixels of the longer side that heatmap, perturbation and explained picture are drawn at, where the
+            upload's is longer; None for the upload's own. What is measured is the picture of the upload's own size.
+        tile: side, in the upload's pixels, of square tiles that are each explained by itself, and their maps joined;
+            "input" for the network's own side; None to explain what is seen at once.
+        tile_overlap: of neighbouring tiles, as a share of their side.
         seed: of whatever is random; neither method is.
         margin: whether to say how much change the prediction withstands, too.
         quality: whether to measure how good each map is, too, and to let another network read the explained picture.
@@ -174,6 +182,9 @@ class ExplainOptions(PredictOptions):
     scale: float | Literal["auto"] | None = None
     methods: tuple[str, ...] = (ADVERSARIAL,)
     include: tuple[str, ...] = PICTURES
+    picture_side: int | None = None
+    tile: int | Literal["input"] | None = None
+    tile_overlap: float = 0.25
     seed: int = 0
     margin: bool = False
     quality: bool = False
@@ -210,6 +221,35 @@ class ExplainOptions(PredictOptions):
         if of_a_sweep and self.sweep is None:
             raise OptionError(f"include names {of_a_sweep[0]}, but there is no sweep; give one, such as sweep=8.")
         self._require_storable()
+        self._require_sides()
+
+    def _require_sides(self) -> None:
+        if self.picture_side is not None:
+            _within("picture_side", self.picture_side, LEAST_PICTURE_SIDE, MOST_SIDE, "pixels")
+        if not 0 <= self.tile_overlap <= MAX_OVERLAP:
+            raise OptionError(
+                f"tile_overlap is {self.tile_overlap:g}; it is a share of a tile's side, from 0 to {MAX_OVERLAP:g}."
+            )
+        if self.tile is not None:
+            self._require_tiles()
+
+    def _require_tiles(self) -> None:
+        if self.tile != INPUT:
+            _within("tile", int(self.tile or 0), 1, MOST_SIDE, f"pixels, or {INPUT}")
+        if self.method == COUNTERFACTUAL:
+            raise OptionError("method is counterfactual, which is of the image seen at once; leave tile out.")
+        if self.sweep is not None:
+            raise OptionError("sweep is given, but tiles are explained at one size; leave sweep or tile out.")
+        if self.other_methods:
+            raise OptionError(
+                f"methods names {self.other_methods[0]}, but tiles are explained adversarially alone; leave methods or"
+                " tile out."
+            )
+        if self.quality:
+            raise OptionError("quality is of the image seen at once; leave quality or tile out.")
+        for name in ("arrays", "parametric_map"):
+            if name in self.include:
+                raise OptionError(f"include names {name}, which is of the image seen at once; leave it or tile out.")
 
     def _require_storable(self) -> None:
         if self.store and not set(self.include) & set(STORABLE):

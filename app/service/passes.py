@@ -79,12 +79,14 @@ class Found:
         steps_made: gradient steps of each row.
         cut_short: whether the deadline ended its search.
         looks: forward passes of each row at the most: at the end of the search, and at the picture that is sent.
+        gradients: gradient evaluations of each row, where they are not the steps made.
     """
 
     explanation: Explanation
     steps_made: list[int]
     cut_short: list[bool]
     looks: int = 2
+    gradients: list[int] | None = None
 
 
 def logits_of(place: Place, images: Tensor, token: WorkToken) -> Tensor:
@@ -150,6 +152,8 @@ def explain_targets(
 ) -> list[Found]:
     """Explain one image (channels, height, width) for every target chosen at each size, all rows side by side.
 
+    There may be an image of its own for each size, (sizes, channels, height, width).
+
     Raises:
         NotFinite: a logit or gradient is NaN or infinite.
         Cancelled: the token, asked at every step, said so.
@@ -158,8 +162,8 @@ def explain_targets(
     label = torch.tensor(chosen.targets)
     rows = Rows.joined([rows_of(label, options, size) for size in sizes])
     aims = Aims.joined([chosen.aims()] * len(sizes))
-    images = image.expand(len(rows), *image.shape)
-    climbed = place.climb(Ask(images, rows, aims, cut_at_deadline=options.partial), token, observe)
+    each = image.repeat_interleave(len(label), 0) if image.dim() == 4 else image.expand(len(rows), *image.shape)
+    climbed = place.climb(Ask(each, rows, aims, cut_at_deadline=options.partial), token, observe)
     made = replace(rows, steps=climbed.steps_made)
     explanation = judge(made, climbed.looped, climbed.at_start, climbed.at_end)
     require_finite(explanation.non_finite_step)

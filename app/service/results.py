@@ -197,6 +197,31 @@ class AgreementTable:
 
 
 @dataclass(frozen=True)
+class ExplainedTile:
+    """One tile of an explanation by tiles, cut out of the upload and of the picture that is sent, and fitted by itself.
+
+    Attributes:
+        box: where it lies.
+        predicted: what the upload's tile is read as.
+        probability_before, probability_after: of the target.
+        changed_class_to: class of the explained picture's tile, None where it is the same as before.
+        perturbation_rms, perturbation_l2: change of the network's input between the two.
+        steps: gradient steps made.
+        converged: as of `TargetExplanation`.
+    """
+
+    box: Region
+    predicted: ClassProbability
+    probability_before: float
+    probability_after: float
+    changed_class_to: str | None
+    perturbation_rms: float
+    perturbation_l2: float
+    steps: int
+    converged: bool
+
+
+@dataclass(frozen=True)
 class MapQuality:
     """How good one method's map of a target is, measured on the network's input.
 
@@ -289,6 +314,8 @@ class TargetExplanation:
         quality: of its maps; None where it was not asked for, or the time was over first.
         judge: what another network reads in the explained picture; None where none was asked.
         verdict: how far it is to be relied on; None at the further sizes of a sweep.
+        tiles: row by row; empty unless it is an explanation by tiles. Then probabilities and sizes above are of the
+            whole picture seen at once, `rho` is of each tile, `steps` the most of any tile, and `converged` all did.
     """
 
     target: str
@@ -320,6 +347,13 @@ class TargetExplanation:
     quality: ExplanationQuality | None = None
     judge: JudgeReading | None = None
     verdict: Verdict | None = None
+    tiles: tuple[ExplainedTile, ...] = ()
+
+    @property
+    def most_moved_tile(self) -> ExplainedTile | None:
+        """The tile whose probability moved farthest in the direction asked for; None without tiles."""
+        sign = 1 if self.direction == "encourage" else -1
+        return max(self.tiles, key=lambda one: sign * (one.probability_after - one.probability_before), default=None)
 
 
 @dataclass(frozen=True)

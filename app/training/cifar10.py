@@ -2,15 +2,15 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torchvision.datasets import CIFAR10  # type: ignore[import-untyped]  # torchvision ships no types
 
 from app.errors import DataError
 from app.training.data import DataSet, Images
 
-FOLDER: str = CIFAR10.base_folder
+FOLDER = "cifar-10-batches-py"
 
 
 def is_cifar10_folder(path: Path) -> bool:
@@ -28,6 +28,8 @@ def load_cifar10_folder(path: Path) -> DataSet:
     Raises:
         DataError: a file is missing or not as published.
     """
+    from torchvision.datasets import CIFAR10  # type: ignore[import-untyped]  # noqa: PLC0415 - no types; 80 MB
+
     root = path.parent if path.name == FOLDER else path
     try:
         with warnings.catch_warnings():
@@ -41,6 +43,6 @@ def load_cifar10_folder(path: Path) -> DataSet:
     return DataSet(_images(train), _images(test), tuple(train.classes))
 
 
-def _images(split: CIFAR10) -> Images:
+def _images(split: Any) -> Images:  # noqa: ANN401 - torchvision has no types
     pixels = torch.from_numpy(np.ascontiguousarray(split.data.transpose(0, 3, 1, 2)))
     return Images(pixels, torch.tensor(split.targets, dtype=torch.int64))

@@ -1,8 +1,6 @@
 """One result in each of the media types it can be sent as."""
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
@@ -13,6 +11,7 @@ from app.reports.reporter import Reporter
 from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
 from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
 from app.web.file_names import (
+    ARRAYS,
     AUDIT_RESULT,
     RESULT,
     SHEET_FILE,
@@ -24,6 +23,7 @@ from app.web.file_names import (
 )
 from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
+from app.web.pieces import Piece, PiecesResponse, json_pieces, zip_pieces
 from app.web.schemas import audit_answer, explanation_answer, margin_answer, prediction_answer
 
 
@@ -98,13 +98,13 @@ def picture_response(result: ExplainResult, picture: str, target: str) -> Respon
     return Response(by_name[target].pictures[picture].png, media_type=PNG)
 
 
-def explanation_json(result: ExplainResult) -> bytes:
+def explanation_json(result: ExplainResult) -> list[Piece]:
     """The explanation as JSON, in one line."""
-    return json_bytes(explanation_answer(result))
+    return json_pieces(explanation_answer(result, embed=False), files_of(result), {"arrays": ARRAYS})
 
 
 def _as_json(result: ExplainResult) -> Response:
-    return Response(explanation_json(result), media_type=JSON)
+    return PiecesResponse(explanation_json(result), media_type=JSON)
 
 
 def _as_picture(result: ExplainResult) -> Response:
@@ -160,17 +160,14 @@ def _as_zip(result: ExplainResult) -> Response:
 
 def form_response(files: Iterable[NamedFile]) -> Response:
     """Files as the parts of a multipart/form-data body."""
-    body, content_type = write_parts(files)
-    return Response(body, headers={"Content-Type": content_type})
+    pieces, content_type = write_parts(files)
+    return PiecesResponse(pieces, headers={"Content-Type": content_type})
 
 
 def zip_response(files: Iterable[NamedFile], name: str) -> Response:
     """Files in a zip of this name."""
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as archive:
-        for file in files:
-            archive.writestr(file.name, file.content)
-    return Response(body.getvalue(), headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=ZIP)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return PiecesResponse(zip_pieces(files), headers=headers, media_type=ZIP)
 
 
 RESULT_WRITERS: Mapping[str, Callable[[ExplainResult], Response]] = {

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.web.pieces import chunks_of
+
 _KEPT_HEADERS = {"etag", "cache-control", "content-location", "vary"}  # of an answer that is not sent again
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
@@ -21,7 +23,10 @@ def cacheable(request: Request, response: Response, until: datetime | None) -> R
         response: with its whole body.
         until: when it is gone.
     """
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    digest = hashlib.sha256()
+    for chunk in chunks_of(response):
+        digest.update(chunk)
+    tag = f'"{digest.hexdigest()[:32]}"'
     seconds = 0 if until is None else max(0, int((until - datetime.now(UTC)).total_seconds()))
     response.headers["ETag"], response.headers["Cache-Control"] = tag, f"private, max-age={seconds}, immutable"
     known = request.headers.get("if-none-match", "")

@@ -1,11 +1,13 @@
 """Server-sent events (HTML standard, 9.2): what is told of a running explanation, and the form in which it is sent."""
 
 import json
+from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
 from app.service.progress import News, Started, TargetProgress, TargetsChosen
 from app.web.media_types import PNG
+from app.web.pieces import Piece
 from app.web.schemas import Image, Model, Prediction, facts, in_base64, prediction_field
 
 KEEP_ALIVE = b": nothing new\n\n"
@@ -85,6 +87,12 @@ class ProgressEvent(BaseModel):
 def event(name: str, number: int, data: bytes) -> bytes:
     """One event; `data` is JSON in one line."""
     return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode("ascii"), number, data)
+
+
+def event_around(name: str, number: int, data: Sequence[Piece]) -> list[Piece]:
+    """The same of JSON in pieces."""
+    head, tail = event(name, number, b"\0").split(b"\0")
+    return [head, *data, tail]
 
 
 def news_event(news: News, number: int) -> bytes:

@@ -48,8 +48,8 @@ def read_parts(body: bytes, content_type: str) -> list[Part]:
     return reader.parts
 
 
-def write_parts(files: Iterable[NamedFile]) -> tuple[bytes, str]:
-    """A multipart/form-data body of files, whose names are of safe characters, and its content type."""
+def write_parts(files: Iterable[NamedFile]) -> tuple[list[bytes], str]:
+    """A multipart/form-data body of files, whose names are of safe characters, in pieces; and its content type."""
     boundary = secrets.token_hex(16)  # too long to occur in a part by chance
     chunks = []
     for file in files:
@@ -60,7 +60,7 @@ def write_parts(files: Iterable[NamedFile]) -> tuple[bytes, str]:
         )
         chunks += [head.encode("ascii"), file.content, b"\r\n"]
     chunks.append(f"--{boundary}--\r\n".encode("ascii"))
-    return b"".join(chunks), f"multipart/form-data; boundary={boundary}"
+    return chunks, f"multipart/form-data; boundary={boundary}"
 
 
 class _Reader:

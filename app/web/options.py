@@ -8,17 +8,21 @@ from typing import Any, TypeAlias, get_args
 from app.adversarial.explain import Direction
 from app.archive.address import InstanceAddress
 from app.errors import OptionError
+from app.images.tiling import MAX_OVERLAP
 from app.service.options import (
     DEFAULT_STEPS,
     FEWEST_SIZES,
     GOALS,
     INCLUDABLE,
+    INPUT,
     LEAST_ATTACK_RMS,
+    LEAST_PICTURE_SIDE,
     MAX_DRAWS,
     MAX_RESTARTS,
     MAX_SIGMA,
     MAX_STEPS,
     METHOD_NAMES,
+    MOST_SIDE,
     MOST_SIZES,
     PICTURES,
     TARGET_WORDS,
@@ -41,6 +45,7 @@ from app.web.values import (
     ranges,
     sizes,
     text,
+    tile_side,
     truth,
     whole,
 )
@@ -375,6 +380,43 @@ EXPLAIN = (
         " secondary_capture and parametric_map, of DICOM; and report, which is for store",
         PICTURES,
         INCLUDABLE,
+    ),
+    Option(
+        "picture_side",
+        whole,
+        f"a whole number of pixels from {LEAST_PICTURE_SIDE} to {MOST_SIDE}",
+        {
+            "type": "integer",
+            "minimum": LEAST_PICTURE_SIDE,
+            "maximum": MOST_SIDE,
+            "description": "pixels of the longer side at which pictures are drawn, where the upload's is longer; its"
+            " own by default. Numbers are of the picture at the upload's own size all the same",
+        },
+    ),
+    Option(
+        "tile",
+        tile_side,
+        f"a whole number of pixels from 1 to {MOST_SIDE}, or {INPUT}",
+        {
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_SIDE}, {"const": INPUT}],
+            "description": "explain a large image in square tiles of this side, in its own pixels, each fitted to the"
+            " network by itself, and join their maps; input is the side of the network's own input. Targets predicted"
+            " and runner_up are those of the whole image (or region) seen at once. Targets times tiles are bounded; no"
+            " sweep, counterfactual, other methods, arrays or parametric_map",
+        },
+    ),
+    Option(
+        "tile_overlap",
+        number,
+        f"a number from 0 to {MAX_OVERLAP:g}",
+        {
+            "type": "number",
+            "minimum": 0,
+            "maximum": MAX_OVERLAP,
+            "default": ExplainOptions.tile_overlap,
+            "description": "share of a tile's side that neighbours have in common, over which one map goes over into"
+            " the next; with 0 there are seams",
+        },
     ),
     _SEED,
     Option(

@@ -43,7 +43,8 @@ class Parts:
 
     async def read(self, request: Request) -> Asked:
         """Image and unread options of a request; parsed in a thread, because a body may be large."""
-        body = await request.body()
+        # Not request.body(), which holds on to the body for as long as it is worked on.
+        body = b"".join([chunk async for chunk in request.stream()])
         content_type, query = request.headers.get("content-type", ""), request.url.query
         return await self.workers.run(lambda: read_request(body, content_type, query))
 

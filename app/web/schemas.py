@@ -244,6 +244,22 @@ class Verdict(BaseModel):
     reasons: list[Reason] = Field(description="the weakest first")
 
 
+class ExplainedTile(BaseModel):
+    """One tile: of the upload, and of the explained picture that is sent, cut out and fitted to the network again."""
+
+    box: Region = Field(description="where it lies, in the upload's pixels")
+    predicted: ClassProbability = Field(description="what the upload's tile, seen by itself, is read as")
+    probability_before: float = Field(description="of the target, for the upload's tile")
+    probability_after: float = Field(description="of the target, for the explained picture's tile")
+    changed_class_to: str | None = Field(description="class of the explained tile, null where it is the same")
+    perturbation_rms: float = Field(
+        description="RMS size of the change of the network's input, pixels in [0, 1]: not rho where tiles overlap"
+    )
+    perturbation_l2: float = Field(description="the same, L2")
+    steps: int = Field(description="gradient steps made")
+    converged: bool = Field(description="the search in this tile ended within 5% of rho, and was not cut short")
+
+
 class Explanation(BaseModel):
     """One target explained; measured on the explained picture that is sent, clamped and rounded to 8 bits."""
 
@@ -291,6 +307,15 @@ class Explanation(BaseModel):
         " picture; null where there is none"
     )
     verdict: Verdict | None = Field(description="how far the explanation is to be relied on; null if it was not judged")
+    tiles: list[ExplainedTile] = Field(
+        description="row by row, where tile was given. Probabilities and perturbation sizes above are then of the"
+        " whole image (or region), shown to the network at once with the joined change; rho is of each tile, steps the"
+        " most of any tile, and converged says that all tiles did"
+    )
+    most_moved_tile: Region | None = Field(
+        description="where the target's probability moved farthest as asked for, in the upload's pixels; null without"
+        " tiles"
+    )
 
 
 class InDistribution(BaseModel):
@@ -618,7 +643,13 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
         quality=None if one.quality is None else Quality.model_validate(asdict(one.quality)),
         judge=None if one.judge is None else _judge(one.judge),
         verdict=None if one.verdict is None else Verdict.model_validate(asdict(one.verdict)),
+        tiles=[_tile(tile) for tile in one.tiles],
+        most_moved_tile=None if one.most_moved_tile is None else Region(**asdict(one.most_moved_tile.box)),
     )
+
+
+def _tile(tile: results.ExplainedTile) -> ExplainedTile:
+    return ExplainedTile(**{**asdict(tile), "predicted": _top([tile.predicted])[0]})
 
 
 def _judge(read: results.JudgeReading) -> JudgeReading:
@@ -629,7 +660,7 @@ def _judge(read: results.JudgeReading) -> JudgeReading:
 def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
     built = {"methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation"}
-    built |= {"quality", "judge", "verdict"}
+    built |= {"quality", "judge", "verdict", "tiles", "most_moved_tile"}
     plain = {name: getattr(one, name) for name in answer.model_fields if name not in built}
     return {**plain, "top_after": _top(one.top_after)}
 

@@ -16,10 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from app.engine.token import WorkToken
 from app.service.progress import PROGRESS_SECONDS, Mailbox, News
-from app.web.events import KEEP_ALIVE, event, news_event
+from app.web.events import KEEP_ALIVE, event, event_around, news_event
 from app.web.logs import log_fault
 from app.web.media_types import EVENTS
 from app.web.middleware import request_id_of
+from app.web.pieces import Piece, chunks
 from app.web.problems import INTERNAL, kind_of, response_for
 from app.web.work import Workers
 
@@ -38,7 +39,9 @@ class EventStream(Response):
 
     media_type = EVENTS
 
-    def __init__(self, workers: Workers, work: asyncio.Task[bytes], mailbox: Mailbox, first: Sequence[News]) -> None:
+    def __init__(
+        self, workers: Workers, work: asyncio.Task[list[Piece]], mailbox: Mailbox, first: Sequence[News]
+    ) -> None:
         self.status_code, self.background = 200, None
         self._workers, self._work, self._mailbox, self._first = workers, work, mailbox, first
         self._events = 0
@@ -53,8 +56,9 @@ class EventStream(Response):
             pass  # the server has waited long enough; what the work says to that is the last event
         finally:
             self._work.cancel()  # nothing, where it is done
-        last = await self._last_event(request_id_of(scope))
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+        for chunk in chunks(await self._last_event(request_id_of(scope))):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_news(self, send: Send) -> None:
         """Send what the work tells until it is done."""
@@ -73,13 +77,14 @@ class EventStream(Response):
     def _written(self, news: Sequence[News]) -> bytes:
         return b"".join(news_event(one, self._next_number()) for one in news)
 
-    async def _last_event(self, request_id: str) -> bytes:
+    async def _last_event(self, request_id: str) -> Sequence[Piece]:
         try:
-            return event("result", self._next_number(), await self._work)
+            result = await self._work
+            return event_around("result", self._next_number(), result)
         except Exception as error:  # noqa: BLE001 - as of any request; the status was sent before
             if kind_of(error) is INTERNAL:
                 log_fault(error, request_id)
-            return event("problem", self._next_number(), bytes(response_for(error, request_id).body))
+            return [event("problem", self._next_number(), bytes(response_for(error, request_id).body))]
 
     def _next_number(self) -> int:
         self._events += 1
@@ -87,7 +92,7 @@ class EventStream(Response):
 
 
 async def stream(
-    request: Request, workers: Workers, token: WorkToken, explain: Callable[[Mailbox], bytes]
+    request: Request, workers: Workers, token: WorkToken, explain: Callable[[Mailbox], list[Piece]]
 ) -> EventStream:
     """Begin to explain in a thread, and answer once there is something to tell.
 

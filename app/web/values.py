@@ -109,3 +109,8 @@ def archived(value: object) -> InstanceAddress:
 def pixel_level(value: object) -> float | str:
     """A number, or the word auto."""
     return value if value == "auto" and isinstance(value, str) else number(value)
+
+
+def tile_side(value: object) -> int | str:
+    """A whole number, or the word input."""
+    return value if value == "input" and isinstance(value, str) else whole(value)

@@ -45,7 +45,7 @@ def test_the_answer_has_the_fields_of_the_interface(client: httpx.Client) -> Non
         "target", "target_id", "role", "against", "against_id", "direction", "method", "probability_before",
         "probability_after", "margin_before", "margin_after", "rho", "perturbation_rms", "perturbation_l2", "steps",
         "cut_short", "converged", "goal_met", "changed_class_to", "methods", "agreement", "top_after", "pictures",
-        "objects", "sweep", "animation", "quality", "judge", "verdict",
+        "objects", "sweep", "animation", "quality", "judge", "verdict", "tiles", "most_moved_tile",
     }  # fmt: skip
     assert answer["explanations"][0]["steps"] == 5
     assert (answer["margin"], answer["original"], answer["sheet"], answer["arrays"]) == (None, None, None, None)

@@ -21,7 +21,8 @@ def test_a_part_is_read_byte_for_byte() -> None:
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
 def test_what_is_written_is_read_again(contents: list[bytes]) -> None:
     outgoing = [NamedFile(f"part-{i}.png", "image/png", content) for i, content in enumerate(contents)]
-    body, content_type = write_parts(outgoing)
+    pieces, content_type = write_parts(outgoing)
+    body = b"".join(pieces)
     assert read_parts(body, content_type) == [Part(file.name, file.content) for file in outgoing]
 
 

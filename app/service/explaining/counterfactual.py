@@ -7,7 +7,6 @@ of the target as can be, until the picture that is sent is read as it should be.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,8 @@ from app.engine.device import Place
 from app.engine.steps.protocol import StepNetwork
 from app.engine.token import WorkToken
 from app.errors import DeadlineExceeded
-from app.images.render import explained_pixels
+from app.images.fit import Carried, Reader
+from app.service.explaining.pictures import read_sent
 from app.service.options import ExplainOptions
 from app.service.passes import Chosen, Found, logits_of
 from app.service.uploads import Upload
@@ -101,13 +101,20 @@ def _sendable(place: Place, upload: Upload, chosen: Chosen, change: Tensor, cost
             tried = _most_of_target(place, upload, chosen, rms(tried), waiting, token)
             for row in waiting.tolist():
                 cost.steps_made[row] += FAST_STEPS
-        pictures = [explained_pixels(upload.floats, upload.fitting.to_image(one)) for one in tried]
-        shown = torch.stack([upload.fitting.to_network(np.float32(1 / 255) * picture) for picture in pictures])
+        shown = torch.stack([_as_sent(upload, one, token) for one in tried])
         reached = chosen.reached(logits_of(place, shown, token), waiting)
         cost.looks += 1
         sent[waiting[reached]] = tried[reached]
         waiting = waiting[~reached]
     return sent
+
+
+def _as_sent(upload: Upload, change: Tensor, token: WorkToken) -> Tensor:
+    """What the network is shown of the picture that is sent with this change, (channels, height, width)."""
+    reader = Reader(upload.fitting)
+    for _ in read_sent(upload, Carried(upload.fitting, change), [reader], token):
+        pass
+    return reader.finish()
 
 
 def _most_of_target(

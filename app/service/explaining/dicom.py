@@ -16,6 +16,7 @@ from app.errors import NoSuchPart
 from app.images.apart.object_facts import ObjectFacts, ObjectKind, WrittenKind
 from app.images.apart.process import check_writable, write_apart
 from app.images.decode import DecodeLimits
+from app.images.fit import Carried
 from app.service.options import OBJECTS, REPORT, ExplainOptions
 from app.service.results import ExplainResult, ModelFacts, Record, TargetExplanation
 from app.service.uploads import Upload
@@ -93,8 +94,10 @@ class DicomObjects:
 
     def _map(self, perturbation: Tensor) -> NDArray[np.float32]:
         """The mean change over channels in the image's own pixels, as it was found; 0 where nothing was seen."""
-        carried: NDArray[np.float32] = self._upload.fitting.to_image(perturbation).mean(axis=2)
-        return np.nan_to_num(carried, nan=0.0)
+        carried = Carried(self._upload.fitting, perturbation)
+        mean: NDArray[np.float32] = np.concatenate([carried.rows(rows).mean(axis=2) for rows in self._upload.bands()])
+        np.nan_to_num(mean, nan=0.0, copy=False)
+        return mean
 
 
 def uid_of_object(result: ExplainResult, kind: ObjectKind, number: int) -> str:

@@ -95,7 +95,7 @@ def _judge(
             converged=converged,
             goal_met=converged and moved,
             changed_class_to=None if class_after == class_before else classes[class_after],
-            methods={ADVERSARIAL: MethodCost(found.steps_made[row], found.looks), **others},
+            methods={ADVERSARIAL: MethodCost((found.gradients or found.steps_made)[row], found.looks), **others},
             agreement=agreements[row],
             top_after=prediction_of(checkpoint, logits_after[row], options.top_k).top,
             pictures=sent.pictures[row],

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from app.engine.token import WorkToken
-from app.images.render import ExplainedPicture, draw_pixels, explained_pixels
+from app.images.fit import Carried, Reader
+from app.images.render import ExplainedPicture, draw_pixels
 from app.service.explaining.beside import Beside
-from app.service.explaining.pictures import draw, draw_map
+from app.service.explaining.pictures import Style, draw, draw_map, read_sent
 from app.service.explaining.sheet import DRAWN_FROM
 from app.service.explaining.sweep import SWEEP_SIDE
 from app.service.options import CAPTURE, PICTURES, SHEET, ExplainOptions
@@ -35,24 +36,22 @@ class Sent:
     fitted: Tensor
 
 
-def draw_all(
-    upload: Upload, found: Found, beside: Beside, options: ExplainOptions, default_scale: float, token: WorkToken
-) -> Sent:
-    """One target after the other: of a large upload only one change is in memory at a time."""
+def draw_all(upload: Upload, found: Found, beside: Beside, style: Style, token: WorkToken) -> Sent:
+    """One target after the other: of a large upload no change, and no picture of it, is ever whole in memory.
+
+    Raises:
+        OptionError: the pictures take more room than there is.
+        Cancelled, DeadlineExceeded: the token is over.
+    """
     pictures, small, fitted = [], [], []
-    drawn_from = (
-        *(DRAWN_FROM if SHEET in options.include else ()),
-        *(["heatmap"] if CAPTURE in options.include else ()),
-    )
-    names = dict.fromkeys((*options.include, *drawn_from))
-    wanted = replace(options, include=tuple(names))
+    style = replace(style, options=with_what_others_need(style.options))
     for row, perturbation in enumerate(found.explanation.perturbation):
-        token.check()
-        drawn = draw(upload.floats, upload.fitting.to_image(perturbation), wanted, default_scale)
-        pictures.append({**drawn.pictures, **_draw_beside(upload, beside, row, options, default_scale)})
-        if options.sweep is not None:
-            small.append(draw_pixels(drawn.sent, SWEEP_SIDE))
-        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * drawn.sent))
+        carried, reader = Carried(upload.fitting, perturbation), Reader(upload.fitting)
+        drawn = draw(upload, carried, style, [reader], token)
+        pictures.append({**drawn, **_draw_beside(upload, beside, row, style, token)})
+        if style.options.sweep is not None:
+            small.append(_draw_small(upload, carried, [], token))
+        fitted.append(reader.finish())
     return Sent(pictures, small, torch.stack(fitted))
 
 
@@ -60,11 +59,23 @@ def draw_small(upload: Upload, found: Found, token: WorkToken) -> Sent:
     """The same for another size of a sweep, of which only small pictures are sent."""
     small, fitted = [], []
     for perturbation in found.explanation.perturbation:
-        token.check()
-        sent = explained_pixels(upload.floats, upload.fitting.to_image(perturbation))
-        small.append(draw_pixels(sent, SWEEP_SIDE))
-        fitted.append(upload.fitting.to_network(np.float32(1 / 255) * sent))
+        reader = Reader(upload.fitting)
+        small.append(_draw_small(upload, Carried(upload.fitting, perturbation), [reader], token))
+        fitted.append(reader.finish())
     return Sent([{}] * len(small), small, torch.stack(fitted))
+
+
+def _draw_small(upload: Upload, carried: Carried, readers: Sequence[Reader], token: WorkToken) -> ExplainedPicture:
+    return draw_pixels(np.concatenate(list(read_sent(upload, carried, readers, token))), SWEEP_SIDE)
+
+
+def with_what_others_need(options: ExplainOptions) -> ExplainOptions:
+    """The pictures asked for, and those that a sheet or a capture is drawn from."""
+    drawn_from = (
+        *(DRAWN_FROM if SHEET in options.include else ()),
+        *(["heatmap"] if CAPTURE in options.include else ()),
+    )
+    return replace(options, include=tuple(dict.fromkeys((*options.include, *drawn_from))))
 
 
 def as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:
@@ -87,12 +98,11 @@ def arrays_npz(fitted: Tensor, found: Found, beside: Beside) -> bytes:
 
 
 def _draw_beside(
-    upload: Upload, beside: Beside, row: int, options: ExplainOptions, default_scale: float
+    upload: Upload, beside: Beside, row: int, style: Style, token: WorkToken
 ) -> Mapping[str, DrawnPicture]:
-    if "heatmap" not in options.include:
+    if "heatmap" not in style.options.include:
         return {}
-    carried = {name: upload.fitting.to_image(maps[row]) for name, maps in beside.maps.items()}
     return {
-        f"{name}_heatmap": draw_map(upload.floats, one, options, default_scale, meaning=f"{name}, same RMS")
-        for name, one in carried.items()
+        f"{name}_heatmap": draw_map(upload, Carried(upload.fitting, maps[row]), style, f"{name}, same RMS", token)
+        for name, maps in beside.maps.items()
     }

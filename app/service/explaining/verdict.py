@@ -33,7 +33,7 @@ def reasons_for(
     yield _of_image(known)
     if second is not None:
         yield _of_twin(second)
-    if one.goal_met and one.against is None:
+    if one.goal_met and one.against is None and not one.tiles:  # gains were calibrated on images seen at once
         yield from _of_gain(one, calibration.gain if calibration is not None else None)
     if one.quality is not None:
         yield from _of_stability(one, calibration.stability if calibration is not None else None)

@@ -41,6 +41,14 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "second_opinion": False,
     },
     "in other colours, and with every class of the prediction": {"color_map": "RdBu", "top_k": 0, "seed": 1},
+    "a region in two tiles, whose maps are joined, drawn small": {
+        "targets": ["predicted"],
+        "region": [0, 0, 24, 32],
+        "tile": 24,
+        "tile_overlap": 0.25,
+        "steps": 4,
+        "picture_side": 16,
+    },
     "every class, as far as it comes in two seconds": {"targets": ["all"], "timeout_ms": 2000, "partial": True},
     "how it grows with the size of the change: numbers, a film strip, a film and a curve": {
         "targets": ["predicted"],
