@@ -17,8 +17,8 @@ from app.images.decode import decode
 from app.reports.reporter import Reporter
 from app.service.explaining.sheet import SheetRow
 from app.service.options import ExplainOptions
+from app.web.as_json import explanation_answer
 from app.web.file_names import RESULT, files_of
-from app.web.schemas import explanation_answer
 
 ReportKind = Literal["html", "pdf", "dcm"]
 

@@ -26,7 +26,7 @@ from app.cli.parts import print_part_used
 from app.engine.token import WorkToken
 from app.service.options import MarginOptions
 from app.service.results import MarginResult, SmallestChange
-from app.web.schemas import margin_answer
+from app.web.as_json import margin_answer
 
 
 def margins(

@@ -32,7 +32,7 @@ from app.cli.remote import ServerAddress, as_error, asking, given
 from app.client import ClientError
 from app.engine.token import WorkToken
 from app.service.options import PredictOptions
-from app.web.schemas import prediction_answer
+from app.web.as_json import prediction_answer
 
 _AnswerOf = Callable[[bytes, PredictOptions], Mapping[str, Any]]
 """The JSON of a prediction of an image, or of the part of it that the options name."""

@@ -10,6 +10,7 @@ from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
 from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
 from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
+from app.web.as_json import audit_answer, explanation_answer, margin_answer, prediction_answer
 from app.web.file_names import (
     ARRAYS,
     AUDIT_RESULT,
@@ -24,7 +25,6 @@ from app.web.file_names import (
 from app.web.media_types import DICOM, EVENTS, FORM, HTML, JSON, PDF, PNG, ZIP
 from app.web.multipart import write_parts
 from app.web.pieces import Piece, PiecesResponse, json_pieces, zip_pieces
-from app.web.schemas import audit_answer, explanation_answer, margin_answer, prediction_answer
 
 
 def prediction_response(result: PredictResult) -> Response:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from app.service.progress import News, Started, TargetProgress, TargetsChosen
+from app.web.as_json import facts, in_base64, prediction_field
 from app.web.media_types import PNG
 from app.web.pieces import Piece
-from app.web.schemas import Image, Model, Prediction, facts, in_base64, prediction_field
+from app.web.schemas.facts import Image, Model, Prediction
 
 KEEP_ALIVE = b": nothing new\n\n"
 """A comment, which clients pass over and proxies take for a sign of life."""

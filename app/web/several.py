@@ -16,10 +16,12 @@ from app.service.options import ExplainOptions
 from app.service.results import PredictResult, Record
 from app.service.several import OfPart
 from app.web.answers import form_response, json_bytes, zip_response
+from app.web.as_json import explanation_answer, prediction_answer
 from app.web.file_names import RESULT, NamedFile, files_of
 from app.web.media_types import FORM, JSON, ZIP
 from app.web.problems import Problem, response_for
-from app.web.schemas import ExplanationAnswer, PredictionAnswer, explanation_answer, prediction_answer
+from app.web.schemas.explanation import ExplanationAnswer
+from app.web.schemas.facts import PredictionAnswer
 
 SEVERAL_TYPES = (JSON, FORM, ZIP)
 ARCHIVE = "explanations.zip"

@@ -11,7 +11,7 @@ from app.web.negotiation import negotiate
 from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
 from app.web.options import AUDIT, audit_options
 from app.web.parts import PartsHere
-from app.web.schemas import AuditAnswer
+from app.web.schemas.audit import AuditAnswer
 
 router = APIRouter(tags=["audits"])
 

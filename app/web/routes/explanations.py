@@ -16,7 +16,7 @@ from app.web.negotiation import negotiate
 from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
 from app.web.options import EXPLAIN, SEVERAL, explain_options, parts_asked
 from app.web.parts import PartsHere
-from app.web.schemas import ExplanationAnswer
+from app.web.schemas.explanation import ExplanationAnswer
 from app.web.several import SEVERAL_TYPES, SeveralExplanations, explanations_response, require_not_stored
 from app.web.stream import stream
 

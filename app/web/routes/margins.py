@@ -11,7 +11,7 @@ from app.web.negotiation import negotiate
 from app.web.openapi import IMAGE_PROBLEMS, request_description
 from app.web.options import MARGIN, margin_options
 from app.web.parts import PartsHere
-from app.web.schemas import MarginAnswer
+from app.web.schemas.margin import MarginAnswer
 
 router = APIRouter(tags=["margins"])
 

@@ -10,7 +10,7 @@ from app.networks.checkpoint import CARD, Checkpoint
 from app.service.catalogue import Catalogue
 from app.web.openapi import problems
 from app.web.parts import PartsHere
-from app.web.schemas import InputSize
+from app.web.schemas.facts import InputSize
 
 router = APIRouter(tags=["models"])
 

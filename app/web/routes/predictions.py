@@ -13,7 +13,7 @@ from app.web.negotiation import negotiate
 from app.web.openapi import IMAGE_PROBLEMS, request_description
 from app.web.options import PREDICT, SEVERAL, parts_asked, predict_options
 from app.web.parts import PartsHere
-from app.web.schemas import PredictionAnswer
+from app.web.schemas.facts import PredictionAnswer
 from app.web.several import SeveralPredictions, predictions_response
 
 router = APIRouter(tags=["predictions"])

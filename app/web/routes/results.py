@@ -13,7 +13,7 @@ from app.web.media_types import DICOM, HTML, PDF, PNG
 from app.web.negotiation import negotiate
 from app.web.openapi import FILES, problems
 from app.web.parts import Parts, PartsHere
-from app.web.schemas import ExplanationAnswer
+from app.web.schemas.explanation import ExplanationAnswer
 
 router = APIRouter(tags=["explanations"])
 

@@ -1,0 +1,1 @@
+"""The JSON answers, field by field: what the API page says of each."""
