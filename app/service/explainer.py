@@ -6,7 +6,6 @@ picture gets these very numbers.
 """
 
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 
@@ -17,39 +16,28 @@ from app.engine.token import WorkToken
 from app.errors import Cancelled, OptionError, UnknownExplanation
 from app.images.color_maps import color_map
 from app.images.decode import DecodeLimits, decode
-from app.images.png import PictureRoom, png_of
+from app.images.png import png_of
 from app.networks.checkpoint import Checkpoint
 from app.service.audits.asked import audit_image, audited
 from app.service.audits.attacks import as_picture
 from app.service.audits.pictures import draw_picture
 from app.service.catalogue import Catalogue, Served
 from app.service.clock import Clock
-from app.service.explaining.beside import explain_beside
-from app.service.explaining.dicom import DicomObjects
-from app.service.explaining.judge import check_judge, read_by_judge
-from app.service.explaining.judging import judge_all
-from app.service.explaining.pictures import Style
-from app.service.explaining.quality import Subject, measure_quality, with_quality
-from app.service.explaining.search import draw_searched, search, with_tiles
-from app.service.explaining.sent import arrays_npz, as_asked
-from app.service.explaining.sheet import SheetRow, draw_sheet
-from app.service.explaining.sweep import with_sweeps
-from app.service.explaining.tiles import cut
-from app.service.explaining.verdict import reasons_for, verdict_of
+from app.service.explaining.judge import check_judge
+from app.service.explaining.one_upload import Asked, Bounds, Work, explain_upload
 from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.large import Uploads
-from app.service.margins import certificate_of, margin_beside, margin_of
+from app.service.margins import certificate_of, margin_of
 from app.service.options import (
-    SHEET,
     AuditOptions,
     ExplainOptions,
     MarginOptions,
     PredictOptions,
 )
 from app.service.passes import choose, domain_score, explain_targets, logits_of
-from app.service.progress import Follower, Mailbox, Started, TargetsChosen
+from app.service.progress import Mailbox
 from app.service.results import (
     AuditResult,
     ExplainResult,
@@ -61,7 +49,6 @@ from app.service.results import (
 from app.service.running import Running
 from app.service.second_opinion import ask_twin
 from app.service.targets import check_rival, check_targets
-from app.service.uploads import Upload
 
 
 class Explainer:
@@ -94,10 +81,9 @@ class Explainer:
         self._engine = engine
         self._limits = decode_limits
         self._uploads = Uploads(decode_limits, max_open_pixels=max_open_pixels)
-        self._max_picture_bytes = max_picture_bytes
+        self._bounds = Bounds(max_rows, max_picture_bytes, decode_limits, strip_phi)
         self._max_rows = max_rows
         self._running = Running()
-        self._strip_phi = strip_phi
         self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
     def predict(self, data: bytes, options: PredictOptions, token: WorkToken) -> PredictResult:
@@ -194,13 +180,12 @@ class Explainer:
         mailbox: Mailbox,
     ) -> ExplainResult:
         clock, checkpoint, twin = Clock(), served.checkpoint, self._twin(options)
-        classes = checkpoint.description.classes
         rho = options.rho if options.rho is not None else checkpoint.description.explanation.rho
         sizes = (rho, *(size for size in options.sweep_sizes(rho) if size != rho))
         rows = self._check(options, checkpoint, len(sizes))
         steps = options.expected_gradients(rows, len(sizes))
+        asked = Asked(explanation_id, data, options, served, twin, self._judge(served, twin, options), sizes)
         second = None if twin is None else twin.model
-        judge = self._judge(served, twin, options)
         with (
             self._engine.place(served.model, rows=rows, steps=steps, second=second, copies=options.copies) as place,
             ExitStack() as late,
@@ -208,76 +193,7 @@ class Explainer:
             with clock.measure("decode"):
                 wanted = checkpoint.description.input
                 upload = late.enter_context(self._uploads.opened(data, wanted, options.selection, token))
-                tiles = cut(upload, wanted, options, check_targets(options.targets, classes), self._max_rows)
-            started = _started(explanation_id, checkpoint, upload)
-            objects = DicomObjects(
-                data, upload, explanation_id, started.model, options, limits=self._limits, strip_phi=self._strip_phi
-            )
-            mailbox.tell(started)
-            with clock.measure("explain", place):
-                chosen = choose(place, upload.fitted, classes, options, token)
-                prediction = prediction_of(checkpoint, chosen.logits, options.top_k)
-                targets = chosen.named(classes)
-                mailbox.tell(TargetsChosen(prediction, targets))
-                opinion = ask_twin(place, twin, upload, prediction, options.top_k, token)
-            followed = upload.fitted if tiles is None else tiles.fitted[0]
-            follower = Follower(mailbox, followed, targets, chosen.probabilities(), options.most_steps)
-            late.enter_context(follower.saying_what_was_reached())
-            with clock.measure("explain", place):
-                searched = search(place, upload, tiles, chosen, options, sizes, token, follower)
-                found = searched.found
-                beside = explain_beside(place, checkpoint.network, upload.fitted, chosen, found, options, token)
-                margin = margin_beside(place, upload, prediction.best.class_id, options, checkpoint, token)
-                subject = Subject(checkpoint.network, upload.fitted, chosen, options, rho, found, beside)
-                quality = measure_quality(place, subject, token)
-            finishing = token.without_deadline() if options.partial else token
-            with clock.measure("explain", place):
-                known = in_distribution_of(checkpoint, domain_score(place, checkpoint.domain, upload.fitted, finishing))
-            with clock.measure("render"):
-                scale = checkpoint.description.explanation.scale
-                style = Style(options, scale, PictureRoom(self._max_picture_bytes))
-                sent = draw_searched(upload, searched, beside, style, finishing)
-            with clock.measure("explain", place):
-                after = logits_of(place, torch.cat([one.fitted for one in sent.at_sizes]), finishing)
-                judged = judge_all(
-                    upload, chosen, searched.all_sizes, beside, sent.at_sizes, after, options, sizes, checkpoint
-                )
-                judged = with_tiles(place, searched, sent, judged, classes, finishing)
-                readings = read_by_judge(place, judge, upload.fitted, sent.at_sizes[0].fitted, targets, finishing)
-            with clock.measure("render"):
-                small = [picture for one in sent.at_sizes for picture in one.small]
-                explanations = objects.added_to(
-                    with_sweeps(
-                        with_quality(judged, quality, readings), prediction, upload.decoded, small, options, finishing
-                    ),
-                    found.explanation.perturbation,
-                    options.scale_or(scale),
-                    finishing,
-                )
-                sheet = None
-                if SHEET in options.include:
-                    sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), prediction, explanations)])
-        return ExplainResult(
-            id=started.id,
-            created=started.created,
-            model=started.model,
-            image=started.image,
-            prediction=prediction,
-            in_distribution=known,
-            second_opinion=opinion,
-            explanations=tuple(
-                replace(
-                    as_asked(one, options),
-                    verdict=verdict_of(reasons_for(one, known, opinion, checkpoint.description.calibration)),
-                )
-                for one in explanations
-            ),
-            timing_ms=clock.timing_ms,
-            original=sent.original,
-            sheet=sheet,
-            margin=margin,
-            arrays_npz=arrays_npz(upload.fitted, found, beside) if "arrays" in options.include else None,
-        )
+            return explain_upload(Work(asked, upload, place, clock, token), self._bounds, mailbox)
 
     def audit(self, data: bytes, options: AuditOptions, token: WorkToken) -> AuditResult:
         """How far explanations of one image can be made to lie, by the model and by its twin or another.
@@ -392,8 +308,3 @@ class Explainer:
                 " Name fewer."
             )
         return targets * sizes if options.tile is None else self._max_rows  # how many tiles, the image says
-
-
-def _started(explanation_id: str, checkpoint: Checkpoint, upload: Upload) -> Started:
-    image = image_facts(upload.decoded, upload.fitting)
-    return Started(explanation_id, datetime.now(UTC), model_facts(checkpoint), image)
