@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ LETTER = pdf(*COLORS)
 ALL = PartsAsked("page", None)
 BOUNDS = SeveralLimits(max_parts=50, max_bytes=10**8, at_once=4)
 
+PATIENT = replace(LIMITS, max_seconds=60)  # four processes that start at once take their time
+
 
 class House:
     """An engine with an explainer on it; `heard` is all that the engine told."""
@@ -47,10 +50,10 @@ class House:
         self.heard, self.kept = Heard(), KeptResults(max_bytes=10**8, seconds=3600)
         self.engine = Engine(EngineLimits(places=places), self.heard)
         catalogue = Catalogue(models, "cpu", "stretch")
-        self.explainer = Explainer(catalogue, self.engine, decode_limits=LIMITS, max_rows=3, kept=self.kept)
+        self.explainer = Explainer(catalogue, self.engine, decode_limits=PATIENT, max_rows=3, kept=self.kept)
 
     def several(self, limits: SeveralLimits = BOUNDS) -> Several:
-        return Several(self.explainer, LIMITS, limits)
+        return Several(self.explainer, PATIENT, limits)
 
 
 @pytest.fixture
