@@ -118,6 +118,8 @@ class ResNet(nn.Module):
 
     def _start(self) -> None:
         """He initialization; each block's last convolution starts at zero, so that the network starts shallow."""
+        if self.classifier.weight.is_meta:  # no numbers to draw, and torch would load its compiler, 150 MB, not to
+            return
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
