@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.images.apart.files import dicom_file, pdf
+from tests.images.files import encoded
 from tests.web.page.review import Review
 from tests.web.serving import CLASSES, Served, picture
 
@@ -53,6 +55,18 @@ def test_a_dropped_image_is_explained_as_the_interface_says(review: Review, clie
         after = {found["class"]: shown(found["probability"]) for found in one["top_after"]}
         assert review.bars() == {name: (before[name], after[name]) for name in CLASSES}
         expect(review.find("#words")).to_contain_text(f"{one['target']} from {shown(one['probability_before'])} to")
+
+
+def test_a_large_image_comes_back_no_larger_than_a_screen_shows(review: Review, client: httpx.Client) -> None:
+    """A scan of a hundred megapixels would be half a gigabyte of base64 else."""
+    review.drop({"large.png": encoded(np.full((500, 2000, 3), 90, np.uint8), "PNG")})
+    review.wait_for_result()
+    kept = review.tab.url.rpartition("case=")[2].partition("&")[0]
+    for one in client.get(f"/v1/explanations/{kept}").json()["explanations"]:
+        assert (one["pictures"]["explained"]["width"], one["pictures"]["explained"]["height"]) == (1600, 400)
+    expect(review.find("[data-pane=explained] canvas.after")).to_have_attribute("width", "1600")
+    review.find("details:has(#facts) summary").click()
+    expect(review.find("#facts")).to_contain_text("2000 \u00d7 500 pixels")
 
 
 def test_a_part_of_a_scan_is_chosen_and_said(review: Review) -> None:

@@ -1,5 +1,7 @@
 // The server's interface under /v1, as far as the page uses it.
 
+import { LONGEST_SIDE } from "./draw.js";
+
 /** What the server answered instead of a result (RFC 9457). */
 export class Problem extends Error {
   constructor(said, retrySeconds) {
@@ -86,6 +88,7 @@ export async function explain(image, options, hear, signal) {
     for (const value of [values].flat()) form.append(name, value);
   }
   form.append("include", `heatmap,perturbation,explained,original${options.sweep ? ",sweep,curve" : ""}`);
+  form.append("picture_side", LONGEST_SIDE);
   const headers = { Accept: "text/event-stream" };
   const answer = await asked("v1/explanations", { method: "POST", body: form, headers, signal });
   for await (const { name, data } of events(answer.body, signal)) {

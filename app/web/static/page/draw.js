@@ -2,7 +2,7 @@
 
 const STRONGEST_ALPHA = 0.9;
 const MID_GREY = 127.5;
-const LONGEST_SIDE = 1600; // beyond it a screen shows no more, and the network saw far less
+export const LONGEST_SIDE = 1600; // beyond it a screen shows no more, and the network saw far less
 const VEIL = "rgb(150 150 150 / 0.75)";
 
 /** The pixels of a picture in base64, shrunk where it is very large. */
