@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from app.comparison.attribution import Attribution
+from app.comparison.deletion import importance_of
 from app.comparison.grad_cam import grad_cam
 from app.comparison.gradients import input_gradient, integrated_gradients, smoothgrad
 from app.comparison.occlusion import occlusion
@@ -32,3 +33,8 @@ EXPECTED_GRADIENTS: Mapping[str, int] = {
     "occlusion": 75,
 }
 """About how many gradient evaluations a map costs, a forward pass as a third of one: before the image is known."""
+
+
+def importance_by(method: str, maps: Tensor) -> Tensor:
+    """What maps order pixels by, as `importance_of`, by their method's name or "adversarial"."""
+    return importance_of(maps, "signed" if method in CONTRIBUTIONS else "magnitude")

@@ -79,10 +79,8 @@ class Explainer:
     ) -> None:
         self._catalogue = catalogue
         self._engine = engine
-        self._limits = decode_limits
         self._uploads = Uploads(decode_limits, max_open_pixels=max_open_pixels)
         self._bounds = Bounds(max_rows, max_picture_bytes, decode_limits, strip_phi)
-        self._max_rows = max_rows
         self._running = Running()
         self._kept = KeptResults(max_bytes=0, seconds=0) if kept is None else kept
 
@@ -252,7 +250,7 @@ class Explainer:
 
     def image_of(self, record: Record) -> bytes:
         """PNG of the upload, as it was decoded and turned upright."""
-        return png_of(decode(record.upload, self._limits, record.options.selection).eight_bits())
+        return png_of(decode(record.upload, self._bounds.decode, record.options.selection).eight_bits())
 
     def delete(self, explanation_id: str) -> None:
         """End an explanation that is worked on: its rows are free within one step, whoever waits gets `Cancelled`.
@@ -280,9 +278,7 @@ class Explainer:
         if options.judge is None:
             alike = twin is not None and twin.checkpoint.description.input == served.checkpoint.description.input
             return twin if alike else None
-        if options.judge == served.checkpoint.name:
-            raise OptionError(f"judge is {options.judge}, the model itself; name another, or leave it out.")
-        judge = self._catalogue.served(options.judge)
+        judge = self._another("judge", options.judge, served)
         check_judge(judge, served)
         return judge
 
@@ -291,9 +287,13 @@ class Explainer:
         if options.beside is None:
             twin = self._twin(options)
             return [] if twin is None else [twin]
-        if options.beside == served.checkpoint.name:
-            raise OptionError(f"beside is {options.beside}, the model itself; name another, or leave it out.")
-        return [self._catalogue.served(options.beside)]
+        return [self._another("beside", options.beside, served)]
+
+    def _another(self, option: str, name: str, served: Served) -> Served:
+        """The model that an option names, which must not be the one that is asked."""
+        if name == served.checkpoint.name:
+            raise OptionError(f"{option} is {name}, the model itself; name another, or leave it out.")
+        return self._catalogue.served(name)
 
     def _check(self, options: ExplainOptions, checkpoint: Checkpoint, sizes: int) -> int:
         """Say what cannot be answered before any work is done; returns how many rows it comes to at the most."""
@@ -301,10 +301,10 @@ class Explainer:
         targets = check_targets(options.targets, checkpoint.description.classes)
         if options.against is not None:
             check_rival(options.against, checkpoint.description.classes)
-        if targets * sizes > self._max_rows:
+        if targets * sizes > self._bounds.max_rows:
             what = "targets come" if sizes == 1 else f"{targets} targets at {sizes} sizes, rho among them, come"
             raise OptionError(
-                f"{what} to {targets * sizes} explanations; at most {self._max_rows} are made for one request."
+                f"{what} to {targets * sizes} explanations; at most {self._bounds.max_rows} are made for one request."
                 " Name fewer."
             )
-        return targets * sizes if options.tile is None else self._max_rows  # how many tiles, the image says
+        return targets * sizes if options.tile is None else self._bounds.max_rows  # how many tiles, the image says

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from app.adversarial.explain import explain, fast_rows
+from app.adversarial.explain import fast_change
 from app.comparison.attribution import ExplainedBy
 from app.comparison.audit import AttackOptions, Audit, Climb, Goal, SmoothClimb, audit
 from app.comparison.methods import METHODS
@@ -104,9 +104,7 @@ def summary_of(found: Audit) -> AuditSummary:
 def _method(checkpoint: Checkpoint, name: str) -> ExplainedBy:
     network, rho = checkpoint.network, checkpoint.description.explanation.rho
     if name == ADVERSARIAL:
-        return lambda images, target: (
-            explain(network, images, fast_rows(target, direction="encourage", rho=rho)).perturbation
-        )
+        return lambda images, target: fast_change(network, images, target, direction="encourage", rho=rho)
     method = METHODS[name]
     return lambda images, target: method(network, images, target).map
 

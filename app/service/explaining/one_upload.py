@@ -131,8 +131,7 @@ def explain_upload(work: Work, bounds: Bounds, mailbox: Mailbox) -> ExplainResul
         asked.data, upload, started.id, started.model, options, limits=bounds.decode, strip_phi=bounds.strip_phi
     )
     mailbox.tell(started)
-    read = _read(work)
-    mailbox.tell(TargetsChosen(read.prediction, read.targets))
+    read = _read(work, mailbox)
     followed = upload.fitted if tiles is None else tiles.fitted[0]
     follower = Follower(mailbox, followed, read.targets, read.chosen.probabilities(), options.most_steps)
     with follower.saying_what_was_reached():
@@ -173,13 +172,15 @@ def explain_upload(work: Work, bounds: Bounds, mailbox: Mailbox) -> ExplainResul
     )
 
 
-def _read(work: Work) -> _Read:
+def _read(work: Work, mailbox: Mailbox) -> _Read:
     asked, classes = work.asked, work.asked.checkpoint.description.classes
     with work.clock.measure("explain", work.place):
         chosen = choose(work.place, work.upload.fitted, classes, asked.options, work.token)
         prediction = prediction_of(asked.checkpoint, chosen.logits, asked.options.top_k)
+        targets = chosen.named(classes)
+        mailbox.tell(TargetsChosen(prediction, targets))
         opinion = ask_twin(work.place, asked.twin, work.upload, prediction, asked.options.top_k, work.token)
-    return _Read(chosen, prediction, chosen.named(classes), opinion)
+    return _Read(chosen, prediction, targets, opinion)
 
 
 def _measure(work: Work, read: _Read, searched: Searched) -> _Measured:

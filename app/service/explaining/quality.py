@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from app.comparison.attribution import Cost, ExplainedBy
-from app.comparison.deletion import Areas, deletion_insertion, importance_of
+from app.comparison.deletion import Areas, deletion_insertion
 from app.comparison.gain import gain_of
-from app.comparison.methods import CONTRIBUTIONS
+from app.comparison.methods import importance_by
 from app.comparison.stability import Stability, stability
 from app.engine.device import Place
 from app.engine.token import WorkToken
@@ -92,9 +92,7 @@ def _of_target(place: Place, subject: Subject, row: int, token: WorkToken) -> Ex
     def logits(images: Tensor) -> Tensor:
         return logits_of(place, images, token)
 
-    importance = [
-        importance_of(sign * made, "signed" if name in CONTRIBUTIONS else "magnitude") for name, made in maps.items()
-    ]
+    importance = [importance_by(name, sign * made) for name, made in maps.items()]
     areas = deletion_insertion(logits, image, target, torch.stack(importance), rows_at_once=place.rows_at_once)
     methods = {}
     for number, (name, explained_by) in enumerate(_methods_of(place, subject, token)):

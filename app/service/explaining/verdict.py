@@ -72,7 +72,7 @@ def _of_gain(one: TargetExplanation, calibrated: GainCalibration | None) -> Iter
         sentence = "How much is usually gained for the size of a change is not known: the model was not calibrated."
         yield Reason("gain", "low", sentence)
         return
-    if abs(one.rho / calibrated.rho - 1) > _SAME_SIZE:
+    if not _is_of_size(one, calibrated.rho):
         return
     gain, usual = gain_per_rms(one), calibrated.least_usual(one.direction, predicted=one.role == "predicted")
     moved = f"The probability moved by {gain:.3g} for each unit of RMS"
@@ -90,7 +90,7 @@ def _of_stability(one: TargetExplanation, calibrated: StabilityCalibration | Non
         sentence = "How far a map usually changes under noise is not known: the model was not calibrated."
         yield Reason("stability", "low", sentence)
         return
-    if one.quality is None or abs(one.rho / calibrated.rho - 1) > _SAME_SIZE:
+    if one.quality is None or not _is_of_size(one, calibrated.rho):
         return
     found = one.quality.methods[ADVERSARIAL]
     sensitivity, correlation = found.max_sensitivity, found.repeat_rank_correlation_least
@@ -105,6 +105,11 @@ def _of_stability(one: TargetExplanation, calibrated: StabilityCalibration | Non
         "low",
         f"{changed}, and {kept}; usual are {usual[0]:.2g} or less, and {usual[1]:.3g} or more.",
     )
+
+
+def _is_of_size(one: TargetExplanation, rho: float) -> bool:
+    """Whether it can be compared with what was calibrated at that RMS."""
+    return abs(one.rho / rho - 1) <= _SAME_SIZE
 
 
 def _of_judge(read: JudgeReading, target: str) -> Reason:

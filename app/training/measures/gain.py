@@ -7,7 +7,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from app.adversarial.explain import Direction, explain, fast_rows, probability_of
+from app.adversarial.explain import Direction, fast_change, probability_of
 from app.adversarial.loop import Network
 from app.adversarial.sizes import rms
 from app.networks.calibration import GainCalibration
@@ -48,8 +48,8 @@ def calibrate_gain(network: Network, images: Tensor, rho: float) -> GainMeasures
 
 def gains(network: Network, images: Tensor, target: Tensor, direction: Direction, rho: float) -> Tensor:
     """Probability moved as asked for, over the RMS of the change, float64 (batch,); on pictures of 8 bits."""
-    found = explain(network, images, fast_rows(target, direction=direction, rho=rho))
-    picture = ((images + found.perturbation).clamp(0, 1) * 255).round() / 255
+    change = fast_change(network, images, target, direction=direction, rho=rho)
+    picture = ((images + change).clamp(0, 1) * 255).round() / 255
     with torch.no_grad():
         moved = probability_of(network(picture), target) - probability_of(network(images), target)
     size = rms(picture - images)

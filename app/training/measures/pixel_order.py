@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from app.comparison.deletion import deletion_insertion, importance_of
-from app.comparison.methods import CONTRIBUTIONS
+from app.comparison.deletion import deletion_insertion
+from app.comparison.methods import importance_by
 from app.training.measures.estimates import Estimate, share_of
 from app.training.measures.sanity import methods_at
 
@@ -63,9 +63,7 @@ def pixel_orders(
 
 def _areas(network: nn.Module, images: Tensor, target: Tensor, maps: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Deletion and insertion of each order, (2, batch)."""
-    importance = [
-        importance_of(made, "signed" if name in CONTRIBUTIONS else "magnitude") for name, made in maps.items()
-    ]
+    importance = [importance_by(name, made) for name, made in maps.items()]
     found = deletion_insertion(network, images, target, torch.stack(importance))
     both = torch.stack([found.deletion.explanations, found.insertion.explanations], 1)
     return {

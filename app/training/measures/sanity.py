@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from app.adversarial.explain import explain, fast_rows
+from app.adversarial.explain import fast_change
 from app.comparison.agreement import over_channels, spearman
 from app.comparison.methods import METHODS
 from app.training.measures.shuffled import learn_by_heart
@@ -120,7 +120,7 @@ def methods_at(rho: float) -> Mapping[str, Explain]:
     """Every method by name, the adversarial one at that RMS and first."""
 
     def adversarial(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        return explain(network, images, fast_rows(target, direction="encourage", rho=rho)).perturbation
+        return fast_change(network, images, target, direction="encourage", rho=rho)
 
     def by(name: str) -> Explain:
         return lambda network, images, target: METHODS[name](network, images, target).map

@@ -8,13 +8,13 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from app.adversarial.explain import Direction, explain, fast_rows
+from app.adversarial.explain import Direction, fast_change
 from app.adversarial.loop import Network
 from app.comparison.attribution import ExplainedBy
 from app.comparison.stability import stability
 from app.networks.calibration import StabilityCalibration
+from app.training.measures.gain import USUAL_SHARE
 
-USUAL_SHARE = 0.95
 _BATCH = 2  # each image is explained under all its noise at once
 
 
@@ -56,4 +56,4 @@ def calibrate_stability(
 
 
 def _explained(network: Network, direction: Direction, rho: float) -> ExplainedBy:
-    return lambda images, target: explain(network, images, fast_rows(target, direction=direction, rho=rho)).perturbation
+    return lambda images, target: fast_change(network, images, target, direction=direction, rho=rho)
