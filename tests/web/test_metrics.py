@@ -87,6 +87,8 @@ def test_an_explanation_is_counted_row_by_row(client: httpx.Client, before: Numb
 
 def test_a_full_engine_shows_its_load_and_whom_it_refused(served: Served, before: Numbers) -> None:
     with asking(served):
+        climbing = {"model": "slow", "kind": "climb"}
+        wait_until(lambda: read_numbers(served.client).since(before).total("aex_asked_rows_total", **climbing) > 0)
         wait_until(lambda: read_numbers(served.client)["aex_engine_running_rows"] > 0)
         full = read_numbers(served.client)
         assert full["aex_engine_taken_places"] == full["aex_engine_places"] == PLACES
@@ -96,10 +98,14 @@ def test_a_full_engine_shows_its_load_and_whom_it_refused(served: Served, before
     name = "aex_http_requests_total"
     assert since.total("aex_engine_requests_total", outcome="refused") == since.total(name, status="503") == 1
     assert since.total("aex_engine_requests_total", outcome="cancelled") == since.total(name, status="499") == PLACES
-    wait_until(lambda: read_numbers(served.client)["aex_engine_running_rows"] == 0)
+
+    def all_rows_ended() -> bool:
+        since = read_numbers(served.client).since(before)
+        return since.total("aex_ended_rows_total", model="slow") == since.total("aex_asked_rows_total", model="slow")
+
+    wait_until(all_rows_ended)
     since = read_numbers(served.client).since(before)
-    assert since.total("aex_ended_rows_total", model="slow") == since.total("aex_asked_rows_total", model="slow")
-    assert since.total("aex_ended_rows_total", outcome="cancelled", kind="climb") > 0
+    assert since.total("aex_ended_rows_total", outcome="cancelled", **climbing) > 0
 
 
 def test_each_models_back_end_and_share_of_the_machine_are_known(client: httpx.Client) -> None:
