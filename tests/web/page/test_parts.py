@@ -302,3 +302,31 @@ def test_the_controls_have_no_grave_violation_and_fit(new_tab: Callable[[], Page
     review.button("Draw it on the original").click()
     assert violations(review) == []
     assert tab.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_large_image_is_explained_in_tiles_and_one_of_them_looked_at_closer(review: Review) -> None:
+    """Tiles of 40 with a quarter in common, in 80 by 60 pixels: at 0, 30 and 40 across, at 0 and 20 down."""
+    review.find("[name=tile]").fill("40")
+    show(review, "one.png", WIDE)
+    tiles = review.find("#tiles")
+    expect(tiles.locator("summary")).to_contain_text("In 6 tiles of 40 \N{MULTIPLICATION SIGN} 40 pixels")
+    expect(review.find("#sweep")).to_be_hidden()
+    outline = review.find("[data-pane=heatmap] .tile-box")
+    expect(outline).to_be_hidden()
+    tiles.locator("summary").click()
+    rows = tiles.locator("tbody tr")
+    expect(rows).to_have_count(6)
+    expect(rows.first.locator("th")).to_have_text("0, 0")
+    rows.last.hover()
+    assert outline.evaluate("box => [box.style.left, box.style.top, box.style.width]") == ["50%", "33.3333%", "50%"]
+    review.button("Explain the tile at 40, 20 by itself").click()
+    after(review, "Region of 40 \N{MULTIPLICATION SIGN} 40 pixels at 40, 20.")
+    expect(tiles).to_be_hidden()
+    expect(outline).to_be_hidden()
+
+
+def test_what_tiles_cannot_be_asked_with_is_said(review: Review) -> None:
+    review.find("[name=tile]").fill("40")
+    review.find("[name=sweep]").check()
+    review.drop({"one.png": WIDE})
+    review.expect_problem("The server does not take what was asked", "leave sweep or tile out")

@@ -4,6 +4,7 @@ import { reportAddress } from "./api.js";
 import { secondsUntil, stateOf } from "./case_list.js";
 import { COUNTERFACTUAL } from "./options.js";
 import { Part } from "./part.js";
+import { Tiles } from "./tiles.js";
 import {
   METHODS,
   adviceOn,
@@ -34,6 +35,7 @@ export class CaseView {
     this.find("#size").addEventListener("input", ({ target }) => acts.size(Number(target.value)));
     this.find("#drop-ask").addEventListener("click", () => acts.drop(this.case.open));
     this.part = new Part(article, panes.zoom, acts);
+    this.tiles = new Tiles(this.find("#tiles"), article.querySelectorAll(".tile-box"), (region) => acts.part({ region, tile: null }));
   }
 
   show(one) {
@@ -56,6 +58,7 @@ export class CaseView {
     this.#sizes(one, entry?.explanation);
     this.#beside(entry?.explanation);
     this.#quality(entry?.explanation);
+    this.tiles.show(entry?.explanation, entry?.result?.image);
     this.#bars(one, prediction, entry);
     this.#facts(main, entry?.explanation);
   }
@@ -145,7 +148,7 @@ export class CaseView {
   #sizes(one, explanation) {
     const sweep = explanation?.sweep ?? [];
     this.find("#sizes").hidden = !sweep.length;
-    this.find("#sweep").hidden = Boolean(sweep.length) || !explanation || explanation.method === COUNTERFACTUAL;
+    this.find("#sweep").hidden = Boolean(sweep.length) || !explanation || explanation.method === COUNTERFACTUAL || explanation.tiles.length > 0;
     if (!sweep.length) return;
     const slider = this.find("#size");
     slider.max = sweep.length - 1;

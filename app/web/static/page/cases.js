@@ -48,7 +48,7 @@ class Ask {
 
 /** What must have been asked to get this. */
 function optionsOf({ model, prediction, explanations }) {
-  const [{ direction, method, rho, sweep, against_id }] = explanations;
+  const [{ direction, method, rho, sweep, against_id, tiles }] = explanations;
   return {
     model: model.name,
     targets: explanations.map((one) => String(one.target_id)),
@@ -56,6 +56,7 @@ function optionsOf({ model, prediction, explanations }) {
     ...(method === COUNTERFACTUAL ? {} : { direction, rho: String(rho) }),
     top_k: prediction.top.length,
     ...(sweep.length ? { sweep: sweep.length - 1 } : {}),
+    ...(tiles.length ? { tile: String(Math.max(tiles[0].box.width, tiles[0].box.height)) } : {}),
     ...(against_id === null ? {} : { against: String(against_id) }),
   };
 }

@@ -95,6 +95,7 @@ export class Options {
       top_k: LISTED,
       ...(form.get("method") === COUNTERFACTUAL ? {} : { direction: form.get("direction") }),
       ...(form.get("method") !== COUNTERFACTUAL && form.get("rho") ? { rho: form.get("rho") } : {}),
+      ...(form.get("tile") ? { tile: form.get("tile") } : {}),
       ...(form.get("method") !== COUNTERFACTUAL && form.has("sweep") ? { sweep: SWEPT } : {}),
       ...(form.has("margin") ? { margin: "true" } : {}),
       ...(form.get("method") !== COUNTERFACTUAL && form.has("quality") ? { quality: "true" } : {}),
@@ -119,7 +120,7 @@ export class Options {
       if (this.classes[id] !== undefined) this.#named.add(id);
     }
     for (const box of ["sweep", "margin", "quality"]) this.form.elements[box].checked = box in others;
-    for (const field of ["direction", "method", "rho", ...PARTS]) {
+    for (const field of ["direction", "method", "rho", "tile", ...PARTS]) {
       if (field in others) this.form.elements[field].value = others[field];
     }
     this.#showNamed();

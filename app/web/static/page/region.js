@@ -6,6 +6,18 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const HELP =
   "The image as it was given. Drag over it to draw a region; or arrow keys move the region, with Shift they change its size, Enter explains it, Escape leaves it.";
 
+/** Lay a box over a picture of this image: `[left, top, width, height]` in the image's pixels. */
+export function lay(box, [left, top, width, height], image) {
+  const share = (length, whole) => `${(100 * length) / whole}%`;
+  Object.assign(box.style, {
+    left: share(left, image.width),
+    top: share(top, image.height),
+    width: share(width, image.width),
+    height: share(height, image.height),
+  });
+  box.hidden = false;
+}
+
 export class Region {
   /** `acts.explain(region)` is called with left,top,width,height as text, null for all; `acts.say(text)` announces. */
   constructor(form, frame, zoom, acts) {
@@ -78,16 +90,8 @@ export class Region {
     this.#show(kept);
   }
 
-  #show([left, top, width, height]) {
-    if (![left, top, width, height].every(Number.isFinite)) return;
-    const share = (length, whole) => `${(100 * length) / whole}%`;
-    Object.assign(this.box.style, {
-      left: share(left, this.image.width),
-      top: share(top, this.image.height),
-      width: share(width, this.image.width),
-      height: share(height, this.image.height),
-    });
-    this.box.hidden = false;
+  #show(place) {
+    if (place.every(Number.isFinite)) lay(this.box, place, this.image);
   }
 
   /** Before the zoom hears of it, which would move the picture. */

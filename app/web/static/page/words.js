@@ -87,6 +87,15 @@ export function qualityRows({ methods, random, edges }) {
   return [...maps, ...orders.map(([name, found]) => [name, "", found.deletion_area.toFixed(3), found.insertion_area.toFixed(3), ""])];
 }
 
+/** How a large image was explained, and where its class moved farthest. */
+export function tilesIn({ target, tiles, most_moved_tile: most }) {
+  const [{ box }] = tiles;
+  return (
+    `In ${tiles.length} tiles of ${box.width} × ${box.height} pixels: the probability of ${target} moved farthest in the one at ` +
+    `${most.left}, ${most.top}`
+  );
+}
+
 /** What another network reads in the changed picture. */
 export function judgeIn(judge) {
   return judge ? `${judge.model.name}, another network, reads the changed picture as ${judge.reads}.` : "";
