@@ -35,6 +35,11 @@ class Archiving:
         self._reporter = reporter
         self._strip_phi = strip_phi
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether there is one."""
+        return self._archive is not None
+
     async def fetch(self, request: Request, address: InstanceAddress, token: WorkToken) -> bytes:
         """The image of that address, counted among the uploads that are held.
 

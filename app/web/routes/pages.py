@@ -8,6 +8,7 @@ from starlette.responses import FileResponse, HTMLResponse
 
 from app.images.color_maps import SUGGESTED, color_map
 from app.web.openapi import EXAMPLE_IMAGE, STATIC
+from app.web.parts import PartsHere
 from app.web.problems import KINDS, PATH
 
 router = APIRouter(include_in_schema=False)
@@ -26,6 +27,12 @@ def color_maps() -> dict[str, dict[str, str]]:
         kind: {name: base64.b64encode(color_map(name, kind).table.tobytes()).decode("ascii") for name in names}
         for kind, names in SUGGESTED.items()
     }
+
+
+@router.get("/page/offers.json")
+async def offers(parts: PartsHere) -> dict[str, bool]:
+    """What only some installations have, for the page to show."""
+    return {"archive": parts.archiving.is_offered}
 
 
 @router.get("/docs")

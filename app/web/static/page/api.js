@@ -13,6 +13,14 @@ export class Problem extends Error {
   }
 }
 
+/** An image of the DICOMweb archive, in place of a file: `address` is STUDY/SERIES/IMAGE, their UIDs. */
+export class InArchive {
+  constructor(address) {
+    this.address = address.trim();
+    this.name = `archive, …${this.address.slice(-12)}`; // UIDs differ at their end
+  }
+}
+
 /** No answer came, or it broke off. */
 export class Lost extends Error {}
 
@@ -40,6 +48,11 @@ export async function model(name) {
 
 export async function colorMaps() {
   return (await asked("page/color-maps.json")).json();
+}
+
+/** Whether there is an archive to take images from. */
+export async function hasArchive() {
+  return (await (await asked("page/offers.json")).json()).archive;
 }
 
 export async function example() {
@@ -76,14 +89,15 @@ export async function keptImage(id) {
 }
 
 /**
- * Explain an image; `hear(name, data)` is told each event on the way, the result is returned.
+ * Explain an image, a file or `InArchive`; `hear(name, data)` is told each event on the way, the result is returned.
  *
  * Maps are drawn here (draw.js) from the original and the changed picture, so that their colours and opacity follow the hand;
  * the server's own, and a sweep's curve, are asked for because its report shows them. Closing the connection (`signal`) cancels the work on the server.
  */
 export async function explain(image, options, hear, signal) {
   const form = new FormData();
-  form.append("image", image);
+  if (image instanceof InArchive) form.append("dicomweb", image.address);
+  else form.append("image", image);
   for (const [name, values] of Object.entries(options)) {
     for (const value of [values].flat()) form.append(name, value);
   }

@@ -1,6 +1,6 @@
 // The images of this page and what was asked of each; knows no HTML. Whoever listens is told which case changed.
 
-import { explain, kept, keptImage, keptImageAddress, Lost } from "./api.js";
+import { explain, InArchive, kept, keptImage, keptImageAddress, Lost } from "./api.js";
 import { COUNTERFACTUAL } from "./options.js";
 import { kindOf, span, withoutParts } from "./parts.js";
 
@@ -71,7 +71,8 @@ let cases = 0;
 
 /**
  * One image. `asks` has the explanation asked for, then each contrast; `chosen` is the place of the one looked at, `size`
- * that of the size in its sweep, null for the size asked for. `image` gives the file, `url` is where to show it from.
+ * that of the size in its sweep, null for the size asked for. `image` gives the file, or where
+ * the archive has it; `url` is where to show it from, empty until the server has read it.
  */
 class Case {
   chosen = 0;
@@ -84,7 +85,8 @@ class Case {
   }
 
   static of(file, options) {
-    const one = new Case(file.name || "pasted image", URL.createObjectURL(file), async () => file, [new Ask(options)]);
+    const url = file instanceof InArchive ? "" : URL.createObjectURL(file);
+    const one = new Case(file.name || "pasted image", url, async () => file, [new Ask(options)]);
     return Object.assign(one, { file });
   }
 

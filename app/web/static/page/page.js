@@ -1,7 +1,7 @@
 // The review page: images in, explanations out. Wires the form, the list, the view and the server's state together.
 
 import * as address from "./address.js";
-import { colorMaps, example, Lost, Problem, readiness } from "./api.js";
+import { colorMaps, example, hasArchive, InArchive, Lost, Problem, readiness } from "./api.js";
 import { CaseList, stateOf } from "./case_list.js";
 import { CaseView } from "./case_view.js";
 import { Cases } from "./cases.js";
@@ -152,7 +152,8 @@ async function restore() {
 async function start() {
   find("#options").open = !narrow();
   try {
-    const [maps] = await Promise.all([colorMaps(), options.load()]);
+    const [maps, archive] = await Promise.all([colorMaps(), hasArchive(), options.load()]);
+    find("#archive").hidden = !archive;
     view = new CaseView(find("#shown"), new Panes(find("#panes"), maps), (name) => options.card(name), {
       choose: (place) => {
         current.choose(place);
@@ -208,6 +209,10 @@ find("#files").addEventListener("change", ({ target }) => {
   target.value = ""; // so that the same file can be chosen again
 });
 find("#example").addEventListener("click", async () => take([await example()]));
+find("#archive").addEventListener("submit", (event) => {
+  event.preventDefault();
+  take([new InArchive(event.target.elements.address.value)]);
+});
 find("#again").addEventListener("click", () => {
   const asked = options.asked;
   if (asked) cases.again(current, { ...(current.facts ? partsIn(current.main.options ?? {}) : {}), ...asked });

@@ -128,6 +128,12 @@ export function adviceOn(error) {
   if (error.kind === "no-such-part") {
     return { title: "The file has no such part", advice: "Choose another page, frame or window, then try again.", retry: true };
   }
+  if (error.kind === "not-in-archive") {
+    return { title: "The archive has no such image", advice: "Look at the three UIDs, then fetch it again.", retry: false };
+  }
+  if (error.kind === "archive-error" || error.kind === "archive-timeout") {
+    return { title: "The archive does not give the image", advice: "Try again, or tell whoever runs this server.", retry: true };
+  }
   if (error.kind === "full") {
     return { title: "The server has its hands full", advice: "Your image waits here and is sent again by itself.", retry: true };
   }
