@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from app.networks.importing import ImportedNetwork, ImportOptions, import_network
 
 REFERENCE_DIR = "AEX_REFERENCE_DIR"
+# The same examples each time; `pytest --hypothesis-profile default` looks for others.
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 

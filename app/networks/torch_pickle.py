@@ -7,6 +7,7 @@ record of where its numbers lie (`StoredTensor`). Opcodes that torch does not wr
 
 import math
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -92,10 +93,12 @@ class PickleWalker:
         """
         self._stack, self._marks, self._memo = [], [], {}
         try:
-            for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name == "STOP":
-                    return self._stack.pop()
-                self._step(opcode.name, argument)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes in a damaged text
+                for opcode, argument, _ in pickletools.genops(stream):
+                    if opcode.name == "STOP":
+                        return self._stack.pop()
+                    self._step(opcode.name, argument)
         except _Refused as error:
             raise CheckpointError(f"its pickle {error}, which is refused") from None
         except (ValueError, IndexError, KeyError):

@@ -244,6 +244,12 @@ def test_a_pickle_of_many_megabytes_is_refused(tmp_path: Path) -> None:
         read_torch_zip(file)
 
 
+def test_a_text_with_a_broken_escape_is_refused_without_a_warning(tmp_path: Path) -> None:
+    file = write_torch_zip(tmp_path / "x.pt", b"S'a broken \\o'\n.")
+    with pytest.raises(CheckpointError, match="uses the opcode STRING"):
+        read_torch_zip(file)
+
+
 def test_a_directory_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     directory_bytes, offset = 2**30, 0
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, directory_bytes, offset, 0)
