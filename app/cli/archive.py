@@ -14,7 +14,7 @@ from app.errors import ArchiveError, OptionError
 from app.images.decode import ACCEPTED
 from app.reports.filing import file_objects, objects_to_file
 from app.reports.reporter import Reporter
-from app.service.results import Record
+from app.service.results.explanation import Record
 from app.settings import Settings
 
 ARCHIVED = Path("dicomweb")

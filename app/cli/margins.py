@@ -25,7 +25,7 @@ from app.cli.common import (
 from app.cli.parts import print_part_used
 from app.engine.token import WorkToken
 from app.service.options import MarginOptions
-from app.service.results import MarginResult, SmallestChange
+from app.service.results.margin import MarginResult, SmallestChange
 from app.web.as_json import margin_answer
 
 

@@ -29,7 +29,8 @@ from app.reports.words import (
     wish,
 )
 from app.service.options import SWEEP_PICTURES
-from app.service.results import DrawnPicture, Record, TargetExplanation
+from app.service.results.explanation import Record, TargetExplanation
+from app.service.results.facts import DrawnPicture
 
 Facts = tuple[tuple[str, str], ...]
 

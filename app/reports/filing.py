@@ -7,7 +7,7 @@ from app.archive.client import Archive
 from app.reports.reporter import Reporter
 from app.service.explaining.dicom import uid_of_object, uid_of_report
 from app.service.options import OBJECTS, REPORT
-from app.service.results import Record, StoredObject
+from app.service.results.explanation import Record, StoredObject
 
 
 @dataclass(frozen=True)

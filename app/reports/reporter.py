@@ -7,7 +7,7 @@ from app.reports.content import Report, report_of
 from app.reports.html import write_html
 from app.reports.pdf import write_pdf
 from app.service.explaining.dicom import report_object
-from app.service.results import Record
+from app.service.results.explanation import Record
 
 
 class Reporter:

@@ -3,17 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from app.service.options import ExplainOptions, Heatmap, Overlay
-from app.service.results import (
-    ClassProbability,
-    DrawnPicture,
-    ExplanationQuality,
-    ImageFacts,
-    Level,
-    ModelFacts,
-    SecondOpinion,
-    TargetExplanation,
-    Verdict,
-)
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import ClassProbability, DrawnPicture, ImageFacts, ModelFacts, SecondOpinion
+from app.service.results.quality import ExplanationQuality, Level, Verdict
 
 LIMITS = (
     "The change shows what this network responds to. It does not show what is true of what is pictured, nor that one is"

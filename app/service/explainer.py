@@ -38,14 +38,10 @@ from app.service.options import (
 )
 from app.service.passes import choose, domain_score, explain_targets, logits_of
 from app.service.progress import Mailbox
-from app.service.results import (
-    AuditResult,
-    ExplainResult,
-    MarginResult,
-    ModelAudit,
-    PredictResult,
-    Record,
-)
+from app.service.results.audit import AuditResult, ModelAudit
+from app.service.results.explanation import ExplainResult, Record
+from app.service.results.facts import PredictResult
+from app.service.results.margin import MarginResult
 from app.service.running import Running
 from app.service.second_opinion import ask_twin
 from app.service.targets import check_rival, check_targets

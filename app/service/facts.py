@@ -8,7 +8,7 @@ from torch import Tensor
 from app.images.decode import DecodedImage
 from app.images.fit import Fitting
 from app.networks.checkpoint import Checkpoint
-from app.service.results import (
+from app.service.results.facts import (
     ClassProbability,
     ImageFacts,
     InDistribution,

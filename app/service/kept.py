@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from app.errors import ExplanationGone, UnknownExplanation
-from app.service.results import Record
+from app.service.results.explanation import Record
 
 Why = Literal["expired", "room", "deleted"]
 

@@ -17,7 +17,7 @@ from app.errors import DeadlineExceeded
 from app.networks.checkpoint import Checkpoint
 from app.networks.description import ModelDescription
 from app.service.options import ExplainOptions, MarginOptions
-from app.service.results import RadiusCertificate, RobustnessMargin, SmallestChange
+from app.service.results.margin import RadiusCertificate, RobustnessMargin, SmallestChange
 from app.service.standing import Goal, images_measured, percentile_of
 from app.service.uploads import Upload
 

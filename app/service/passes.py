@@ -16,7 +16,7 @@ from app.engine.token import WorkToken
 from app.errors import NotFinite, OptionError
 from app.networks.domain import Domain
 from app.service.options import COUNTERFACTUAL, ExplainOptions
-from app.service.results import ChosenTarget
+from app.service.results.explanation import ChosenTarget
 from app.service.targets import choose_rival, choose_targets
 
 

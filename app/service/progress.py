@@ -20,7 +20,8 @@ from app.engine.jobs import Progress
 from app.errors import DeadlineExceeded, Reached
 from app.images.render import draw_explained
 from app.service.passes import Found
-from app.service.results import ChosenTarget, DrawnPicture, ImageFacts, ModelFacts, Prediction
+from app.service.results.explanation import ChosenTarget
+from app.service.results.facts import DrawnPicture, ImageFacts, ModelFacts, Prediction
 
 PROGRESS_SECONDS = 0.1
 PICTURE_SIDE = 96

@@ -6,7 +6,7 @@ from app.errors import NotFinite
 from app.service.catalogue import Served
 from app.service.facts import model_facts, prediction_of
 from app.service.passes import logits_of
-from app.service.results import Prediction, SecondOpinion
+from app.service.results.facts import Prediction, SecondOpinion
 from app.service.uploads import Upload
 
 

@@ -20,7 +20,8 @@ from app.images.parts import PartKind, count_parts
 from app.service.explainer import Explainer
 from app.service.kept import bytes_of
 from app.service.options import ExplainOptions, PredictOptions
-from app.service.results import PredictResult, Record
+from app.service.results.explanation import Record
+from app.service.results.facts import PredictResult
 
 Options = TypeVar("Options", bound=PredictOptions)
 Result = TypeVar("Result")

@@ -9,7 +9,10 @@ from starlette.responses import Response
 from app.errors import OptionError, UnknownPicture
 from app.reports.reporter import Reporter
 from app.service.options import OBJECTS, PICTURES, SHEET, SWEEP_PICTURES, ExplainOptions
-from app.service.results import AuditResult, ExplainResult, MarginResult, PredictResult, Record
+from app.service.results.audit import AuditResult
+from app.service.results.explanation import ExplainResult, Record
+from app.service.results.facts import PredictResult
+from app.service.results.margin import MarginResult
 from app.web.as_json import audit_answer, explanation_answer, margin_answer, prediction_answer
 from app.web.file_names import (
     ARRAYS,

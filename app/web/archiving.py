@@ -15,7 +15,7 @@ from app.reports.reporter import Reporter
 from app.service.explainer import Explainer
 from app.service.options import ExplainOptions
 from app.service.progress import Mailbox
-from app.service.results import Record
+from app.service.results.explanation import Record
 
 HOLD = "hold_bytes"
 """In a request's state: told of bytes that are held for it beside its body; refuses where there is no memory."""

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.images.animation import AnimatedPicture
-from app.service import results
 from app.service.progress import Started
+from app.service.results import audit, explanation, facts, margin, quality
 from app.web.file_names import (
     ORIGINAL,
     SHEET_FILE,
@@ -47,10 +47,10 @@ from app.web.schemas.facts import (
 from app.web.schemas.margin import Certificate, Margin, MarginAnswer
 from app.web.schemas.quality import AgreementTable, JudgeReading, MethodCost, Quality, Verdict
 
-_Result = results.PredictResult | results.ExplainResult | results.MarginResult
+_Result = facts.PredictResult | explanation.ExplainResult | margin.MarginResult
 
 
-def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
+def prediction_answer(result: facts.PredictResult) -> dict[str, Any]:
     """A prediction as plain JSON values."""
     answer = PredictionAnswer(
         **_common(result),
@@ -60,18 +60,18 @@ def prediction_answer(result: results.PredictResult) -> dict[str, Any]:
     return answer.model_dump(by_alias=True)
 
 
-def margin_answer(result: results.MarginResult) -> dict[str, Any]:
+def margin_answer(result: margin.MarginResult) -> dict[str, Any]:
     """A robustness margin as plain JSON values."""
     certificate = None if result.certificate is None else Certificate.model_validate(asdict(result.certificate))
     answer = MarginAnswer(**_common(result), margin=_margin(result.margin), certificate=certificate)
     return answer.model_dump(by_alias=True)
 
 
-def _margin(margin: results.RobustnessMargin) -> Margin:
-    return Margin.model_validate(asdict(margin))
+def _margin(measured: margin.RobustnessMargin) -> Margin:
+    return Margin.model_validate(asdict(measured))
 
 
-def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
+def explanation_answer(result: explanation.ExplainResult, *, embed: bool = True) -> dict[str, Any]:
     """An explanation as plain JSON values, its pictures and arrays within (`embed`) or named as files beside it."""
     arrays = in_base64(result.arrays_npz) if embed and result.arrays_npz is not None else None
     explanations = [_explanation(one, embed=embed) for one in result.explanations]
@@ -93,14 +93,14 @@ def explanation_answer(result: results.ExplainResult, *, embed: bool = True) -> 
     return answer.model_dump(by_alias=True)
 
 
-def audit_answer(result: results.AuditResult, *, embed: bool = True) -> dict[str, Any]:
+def audit_answer(result: audit.AuditResult, *, embed: bool = True) -> dict[str, Any]:
     """An audit as plain JSON values, its pictures within (`embed`) or named as files beside it."""
     models = [_model_audit(one, embed=embed) for one in result.models]
-    answer = AuditAnswer(**facts(result), models=models, timing_ms=_rounded(result.timing_ms))
+    answer = AuditAnswer(**facts_of(result), models=models, timing_ms=_rounded(result.timing_ms))
     return answer.model_dump(by_alias=True)
 
 
-def facts(result: _Result | results.AuditResult | Started) -> Mapping[str, Any]:
+def facts_of(result: _Result | audit.AuditResult | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
     return {
         "id": result.id,
@@ -110,19 +110,19 @@ def facts(result: _Result | results.AuditResult | Started) -> Mapping[str, Any]:
     }
 
 
-def _model(model: results.ModelFacts) -> Model:
+def _model(model: facts.ModelFacts) -> Model:
     size = InputSize(height=model.height, width=model.width, channels=model.channels, fit=model.fit)
     return Model(name=model.name, weights_sha256=model.weights_sha256, input=size)
 
 
-def _second_opinion(second: results.SecondOpinion | None) -> SecondOpinion | None:
+def _second_opinion(second: facts.SecondOpinion | None) -> SecondOpinion | None:
     if second is None:
         return None
     prediction = prediction_field(second.prediction)
     return SecondOpinion(model=_model(second.model), prediction=prediction, agrees=second.agrees)
 
 
-def prediction_field(prediction: results.Prediction) -> Prediction:
+def prediction_field(prediction: facts.Prediction) -> Prediction:
     """The prediction, as an answer's field."""
     best = prediction.best
     return Prediction(
@@ -133,26 +133,26 @@ def prediction_field(prediction: results.Prediction) -> Prediction:
     )
 
 
-def _top(classes: Iterable[results.ClassProbability]) -> list[ClassProbability]:
+def _top(classes: Iterable[facts.ClassProbability]) -> list[ClassProbability]:
     return [
         ClassProbability(class_name=one.name, class_id=one.class_id, probability=one.probability) for one in classes
     ]
 
 
-def _in_distribution(known: results.InDistribution | None) -> InDistribution | None:
+def _in_distribution(known: facts.InDistribution | None) -> InDistribution | None:
     return None if known is None else InDistribution.model_validate(asdict(known))
 
 
 def _common(result: _Result) -> Mapping[str, Any]:
     timing_ms = _rounded(result.timing_ms)
-    return {**facts(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
+    return {**facts_of(result), "prediction": prediction_field(result.prediction), "timing_ms": timing_ms}
 
 
 def _rounded(timing_ms: Mapping[str, float]) -> dict[str, float]:
     return {part: round(milliseconds, 3) for part, milliseconds in timing_ms.items()}
 
 
-def _model_audit(one: results.ModelAudit, *, embed: bool) -> ModelAudit:
+def _model_audit(one: audit.ModelAudit, *, embed: bool) -> ModelAudit:
     audits = []
     for attack in one.audits:
         names = {name: audit_picture_name(one, attack, name) for name in attack.pictures}
@@ -166,7 +166,7 @@ def _model_audit(one: results.ModelAudit, *, embed: bool) -> ModelAudit:
     )
 
 
-def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
+def _explanation(one: explanation.TargetExplanation, *, embed: bool) -> Explanation:
     sweep = []
     for number, point in enumerate(one.sweep):
         names = {name: sweep_picture_name(one, name, number) for name in point.pictures}
@@ -196,16 +196,16 @@ def _explanation(one: results.TargetExplanation, *, embed: bool) -> Explanation:
     )
 
 
-def _tile(tile: results.ExplainedTile) -> ExplainedTile:
+def _tile(tile: explanation.ExplainedTile) -> ExplainedTile:
     return ExplainedTile(**{**asdict(tile), "predicted": _top([tile.predicted])[0]})
 
 
-def _judge(read: results.JudgeReading) -> JudgeReading:
+def _judge(read: quality.JudgeReading) -> JudgeReading:
     said = {name: getattr(read, name) for name in JudgeReading.model_fields if name != "model"}
     return JudgeReading(model=_model(read.model), **said)
 
 
-def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
+def _said(one: explanation.TargetExplanation, answer: type[BaseModel]) -> Mapping[str, Any]:
     """What an explanation and a point of its sweep both say."""
     built = {"methods", "agreement", "top_after", "pictures", "objects", "sweep", "animation"}
     built |= {"quality", "judge", "verdict", "tiles", "most_moved_tile"}
@@ -214,7 +214,7 @@ def _said(one: results.TargetExplanation, answer: type[BaseModel]) -> Mapping[st
 
 
 def _pictures(
-    drawn: Mapping[str, results.DrawnPicture], file_names: Mapping[str, str], *, embed: bool
+    drawn: Mapping[str, facts.DrawnPicture], file_names: Mapping[str, str], *, embed: bool
 ) -> dict[str, Picture]:
     return {name: _picture(picture, file_names[name], embed=embed) for name, picture in drawn.items()}
 
@@ -231,7 +231,7 @@ def _animation(film: AnimatedPicture, file: str, *, embed: bool) -> Animation:
     )
 
 
-def _picture(drawn: results.DrawnPicture, file: str, *, embed: bool) -> Picture:
+def _picture(drawn: facts.DrawnPicture, file: str, *, embed: bool) -> Picture:
     return Picture(
         media_type=PNG,
         width=drawn.width,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from app.service.progress import News, Started, TargetProgress, TargetsChosen
-from app.web.as_json import facts, in_base64, prediction_field
+from app.web.as_json import facts_of, in_base64, prediction_field
 from app.web.media_types import PNG
 from app.web.pieces import Piece
 from app.web.schemas.facts import Image, Model, Prediction
@@ -105,7 +105,7 @@ def news_event(news: News, number: int) -> bytes:
 def _described(news: News) -> tuple[str, BaseModel]:
     match news:
         case Started():
-            return "started", StartedEvent(**facts(news))
+            return "started", StartedEvent(**facts_of(news))
         case TargetsChosen(prediction=prediction, targets=targets):
             chosen = [Target(target=one.target, target_id=one.target_id, role=one.role) for one in targets]
             return "targets", TargetsEvent(prediction=prediction_field(prediction), targets=chosen)

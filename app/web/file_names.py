@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.service.results import AuditResult, ExplainResult, ExplanationAudit, ModelAudit, TargetExplanation
+from app.service.results.audit import AuditResult, ExplanationAudit, ModelAudit
+from app.service.results.explanation import ExplainResult, TargetExplanation
 from app.web.media_types import BYTES, DICOM, PNG, WEBP
 
 RESULT = "explanation.json"

@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from app.errors import OptionError
 from app.service.options import ExplainOptions
-from app.service.results import PredictResult, Record
+from app.service.results.explanation import Record
+from app.service.results.facts import PredictResult
 from app.service.several import OfPart
 from app.web.answers import form_response, json_bytes, zip_response
 from app.web.as_json import explanation_answer, prediction_answer

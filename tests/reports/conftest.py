@@ -13,7 +13,7 @@ from app.reports.reporter import Reporter
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import ExplainOptions
-from app.service.results import Record
+from app.service.results.explanation import Record
 from tests.web.serving import picture
 
 MARKUP, GREEK, HAN = '<script>alert("1")</script> & <b>', "Ωmega-Ärzte кот", "猫 kot"

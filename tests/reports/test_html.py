@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from app.reports.reporter import Reporter
-from app.service.results import InDistribution, Record
+from app.service.results.explanation import Record
+from app.service.results.facts import InDistribution
 from tests.reports.conftest import CLASSES, FILE_NAME, NOTICE
 
 VOID = {"br", "meta", "link", "img"}

@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from app.reports.reporter import Reporter
-from app.service.results import Record
+from app.service.results.explanation import Record
 from tests.reports.conftest import FILE_NAME, GREEK, MARKUP, NOTICE
 
 

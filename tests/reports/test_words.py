@@ -14,16 +14,8 @@ from app.reports.words import (
     title_of,
     wish,
 )
-from app.service.results import (
-    ClassProbability,
-    LevelWindow,
-    ModelFacts,
-    Prediction,
-    Record,
-    Region,
-    SecondOpinion,
-    TargetExplanation,
-)
+from app.service.results.explanation import Record, TargetExplanation
+from app.service.results.facts import ClassProbability, LevelWindow, ModelFacts, Prediction, Region, SecondOpinion
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from app.service.explainer import Explainer
 from app.service.kept import KeptResults
 from app.service.options import ExplainOptions, Method, PredictOptions
 from app.service.progress import Mailbox, Started, TargetProgress, TargetsChosen
-from app.service.results import ExplainResult, Record
+from app.service.results.explanation import ExplainResult, Record
 from tests.engine.small import LateToken
 from tests.reference import follow_below, plain_cross_entropy, plain_loop
 

@@ -15,21 +15,17 @@ from app.service import kept as room
 from app.service.explaining.verdict import verdict_of
 from app.service.kept import KeptResults, bytes_of
 from app.service.options import ExplainOptions
-from app.service.results import (
-    AgreementTable,
+from app.service.results.explanation import ExplainResult, Record, TargetExplanation
+from app.service.results.facts import (
     ClassProbability,
     DrawnPicture,
-    ExplainResult,
     ImageFacts,
     InDistribution,
-    MethodCost,
     ModelFacts,
     Prediction,
-    Reason,
-    Record,
     Region,
-    TargetExplanation,
 )
+from app.service.results.quality import AgreementTable, MethodCost, Reason
 from tests.networks.small import small_description
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -15,7 +15,8 @@ from app.engine.jobs import Progress
 from app.engine.token import WorkToken
 from app.errors import Cancelled, DeadlineExceeded, Reached
 from app.service.progress import Follower, Mailbox, Started, TargetProgress
-from app.service.results import ChosenTarget, ImageFacts, ModelFacts, Region
+from app.service.results.explanation import ChosenTarget
+from app.service.results.facts import ImageFacts, ModelFacts, Region
 from tests.engine.small import Desk, ask, rows_of, small
 
 CAT, DOG = ChosenTarget("cat", 0, "predicted"), ChosenTarget("dog", 1, "runner_up")

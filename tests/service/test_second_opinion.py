@@ -17,7 +17,7 @@ from app.networks.resnet import ResNet
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import ExplainOptions, PredictOptions
-from app.service.results import SecondOpinion
+from app.service.results.facts import SecondOpinion
 from tests.engine.listening import Heard
 from tests.service.test_explainer import LIMITS, png, save_model
 

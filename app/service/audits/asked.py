@@ -19,7 +19,7 @@ from app.service.audits.attacks import MethodAudit, climb_of
 from app.service.audits.pictures import draw_audit
 from app.service.explaining.asked_methods import asked_explanation, asked_method
 from app.service.options import ADVERSARIAL, AuditOptions
-from app.service.results import ExplanationAudit
+from app.service.results.audit import ExplanationAudit
 
 
 def audit_image(

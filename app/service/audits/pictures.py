@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.comparison.audit import Audit
 from app.images.render import HeatmapPicture, draw_heatmap, draw_pixels
-from app.service.results import DrawnPicture
+from app.service.results.facts import DrawnPicture
 
 AUDIT_PICTURES = ("map_before", "changed", "map_after")
 

@@ -17,7 +17,7 @@ from app.errors import DeadlineExceeded
 from app.service.explaining.asked_methods import asked_method, contrasted
 from app.service.options import ADVERSARIAL, ExplainOptions
 from app.service.passes import Chosen, Found
-from app.service.results import AgreementTable
+from app.service.results.quality import AgreementTable
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from app.images.apart.process import check_writable, write_apart
 from app.images.decode import DecodeLimits
 from app.images.fit import Carried
 from app.service.options import OBJECTS, REPORT, ExplainOptions
-from app.service.results import ExplainResult, ModelFacts, Record, TargetExplanation
+from app.service.results.explanation import ExplainResult, Record, TargetExplanation
+from app.service.results.facts import ModelFacts
 from app.service.uploads import Upload
 
 WEIGHTS_DIGITS = 12  # of their hash, to tell them apart by

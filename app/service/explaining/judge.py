@@ -11,7 +11,8 @@ from app.networks.description import InputDescription
 from app.service.catalogue import Served
 from app.service.facts import model_facts
 from app.service.passes import logits_of
-from app.service.results import ChosenTarget, JudgeReading
+from app.service.results.explanation import ChosenTarget
+from app.service.results.quality import JudgeReading
 
 
 def check_judge(judge: Served, served: Served) -> None:

@@ -12,7 +12,8 @@ from app.service.explaining.sent import Sent
 from app.service.facts import prediction_of
 from app.service.options import ADVERSARIAL, COUNTERFACTUAL, ExplainOptions
 from app.service.passes import Chosen, Found
-from app.service.results import MethodCost, TargetExplanation
+from app.service.results.explanation import TargetExplanation
+from app.service.results.quality import MethodCost
 from app.service.uploads import Upload
 
 

@@ -30,16 +30,10 @@ from app.service.margins import margin_beside
 from app.service.options import SHEET, ExplainOptions
 from app.service.passes import Chosen, choose, domain_score, logits_of
 from app.service.progress import Follower, Mailbox, Started, TargetsChosen
-from app.service.results import (
-    ChosenTarget,
-    ExplainResult,
-    ExplanationQuality,
-    InDistribution,
-    Prediction,
-    RobustnessMargin,
-    SecondOpinion,
-    TargetExplanation,
-)
+from app.service.results.explanation import ChosenTarget, ExplainResult, TargetExplanation
+from app.service.results.facts import InDistribution, Prediction, SecondOpinion
+from app.service.results.margin import RobustnessMargin
+from app.service.results.quality import ExplanationQuality
 from app.service.second_opinion import ask_twin
 from app.service.targets import check_targets
 from app.service.uploads import Upload

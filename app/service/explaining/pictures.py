@@ -21,7 +21,7 @@ from app.images.render import (
     largest_value,
 )
 from app.service.options import ExplainOptions
-from app.service.results import DrawnPicture
+from app.service.results.facts import DrawnPicture
 from app.service.uploads import Upload
 
 Floats = NDArray[np.float32]

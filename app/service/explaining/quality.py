@@ -19,14 +19,8 @@ from app.service.explaining.asked_methods import AskedMethod, asked_explanation,
 from app.service.explaining.beside import Beside
 from app.service.options import ADVERSARIAL, QUALITY_NOISE, ExplainOptions
 from app.service.passes import Chosen, Found, logits_of, rows_of
-from app.service.results import (
-    BaselineAreas,
-    ExplanationQuality,
-    JudgeReading,
-    MapQuality,
-    MethodCost,
-    TargetExplanation,
-)
+from app.service.results.explanation import TargetExplanation
+from app.service.results.quality import BaselineAreas, ExplanationQuality, JudgeReading, MapQuality, MethodCost
 
 
 @dataclass(frozen=True)

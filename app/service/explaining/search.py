@@ -13,7 +13,8 @@ from app.service.explaining.tiles import TiledSent, Tiles, draw_joined, explain_
 from app.service.options import COUNTERFACTUAL, ORIGINAL, ExplainOptions
 from app.service.passes import Chosen, Found, explain_targets
 from app.service.progress import Follower
-from app.service.results import DrawnPicture, TargetExplanation
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import DrawnPicture
 from app.service.uploads import Upload
 
 

@@ -17,7 +17,8 @@ from app.service.explaining.sheet import DRAWN_FROM
 from app.service.explaining.sweep import SWEEP_SIDE
 from app.service.options import CAPTURE, PICTURES, SHEET, ExplainOptions
 from app.service.passes import Found
-from app.service.results import DrawnPicture, TargetExplanation
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import DrawnPicture
 from app.service.uploads import Upload
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.service.results import DrawnPicture, Prediction, TargetExplanation
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import DrawnPicture, Prediction
 
 DRAWN_FROM = ("heatmap", "explained")
 """Pictures of each target that a sheet shows."""

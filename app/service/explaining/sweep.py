@@ -16,7 +16,8 @@ from app.images.plot import COLORS, plot_png
 from app.images.render import ExplainedPicture, draw_pixels
 from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
 from app.service.options import ExplainOptions
-from app.service.results import DrawnPicture, Prediction, TargetExplanation
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import DrawnPicture, Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

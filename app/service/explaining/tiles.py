@@ -19,7 +19,8 @@ from app.service.explaining.pictures import Style, draw
 from app.service.explaining.sent import Sent, with_what_others_need
 from app.service.options import ExplainOptions
 from app.service.passes import Chosen, Found, explain_targets, logits_of
-from app.service.results import ClassProbability, ExplainedTile, Region, TargetExplanation
+from app.service.results.explanation import ExplainedTile, TargetExplanation
+from app.service.results.facts import ClassProbability, Region
 from app.service.uploads import Upload, fitting_to, read_all
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from app.networks.calibration import Calibration, GainCalibration, StabilityCalibration
 from app.service.options import ADVERSARIAL
-from app.service.results import InDistribution, JudgeReading, Level, Reason, SecondOpinion, TargetExplanation, Verdict
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import InDistribution, SecondOpinion
+from app.service.results.quality import JudgeReading, Level, Reason, Verdict
 
 LEVELS: tuple[Level, ...] = ("abstain", "low", "high")
 """From the weakest."""

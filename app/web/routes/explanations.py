@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.service.progress import Mailbox
-from app.service.results import Record
+from app.service.results.explanation import Record
 from app.web.answers import EXPLANATION_TYPES, explanation_json, explanation_response, require_sendable
 from app.web.events import EVENTS_DESCRIPTION
 from app.web.media_types import EVENTS

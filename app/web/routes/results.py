@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.service.results import Record
+from app.service.results.explanation import Record
 from app.web.answers import RESULT_TYPES, dicom_report, explanation_response, html_report, pdf_report, picture_response
 from app.web.caching import cacheable
 from app.web.media_types import DICOM, HTML, PDF, PNG

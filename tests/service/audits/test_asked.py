@@ -26,7 +26,8 @@ from app.service.audits.attacks import audit_model
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import AuditOptions
-from app.service.results import AuditResult, DrawnPicture
+from app.service.results.audit import AuditResult
+from app.service.results.facts import DrawnPicture
 
 CONFIG = ResNetConfig(classes=3, widths=(4, 8), blocks=(1, 1))
 LIMITS = DecodeLimits(max_bytes=1 << 20, max_pixels=1 << 20, max_seconds=5)

@@ -20,7 +20,7 @@ from app.networks.resnet import ResNet, ResNetConfig
 from app.service.explaining.beside import Beside, agreement_of, explain_beside
 from app.service.options import ExplainOptions
 from app.service.passes import Found, choose, explain_targets
-from app.service.results import AgreementTable
+from app.service.results.quality import AgreementTable
 from tests.engine.small import LateToken
 
 SHAPE = (3, 16, 16)

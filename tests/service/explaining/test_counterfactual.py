@@ -17,7 +17,7 @@ from app.networks.checkpoint import load_checkpoint
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import ExplainOptions, PredictOptions
-from app.service.results import ExplainResult
+from app.service.results.explanation import ExplainResult
 from tests.engine.small import LateToken
 from tests.service.test_explainer import LIMITS, SIDE, png, save_model
 

@@ -20,7 +20,7 @@ from app.networks.checkpoint import load_checkpoint, save_checkpoint
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.service.options import QUALITY_NOISE, ExplainOptions
-from app.service.results import TargetExplanation
+from app.service.results.explanation import TargetExplanation
 from tests.engine.small import LateToken
 from tests.service.test_explainer import LIMITS, SIDE, png, save_model
 from tests.service.test_margins import image

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, SheetRow, draw_sheet
-from app.service.results import ClassProbability, DrawnPicture, Prediction
+from app.service.results.facts import ClassProbability, DrawnPicture, Prediction
 from tests.service.test_kept import record
 
 LINE = CELL_PIXELS + 3 * LINE_PIXELS + GAP_PIXELS

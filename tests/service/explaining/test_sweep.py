@@ -21,7 +21,7 @@ from app.service.explainer import Explainer
 from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS
 from app.service.explaining.sweep import draw_curve
 from app.service.options import ExplainOptions, Method
-from app.service.results import TargetExplanation
+from app.service.results.explanation import TargetExplanation
 from tests.engine.listening import Heard
 from tests.service.test_explainer import LIMITS, SIDE, png, save_model
 

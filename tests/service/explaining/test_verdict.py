@@ -7,20 +7,16 @@ import pytest
 
 from app.networks.calibration import Calibration, GainCalibration, StabilityCalibration
 from app.service.explaining.verdict import gain_per_rms, reasons_for, verdict_of
-from app.service.results import (
+from app.service.results.explanation import TargetExplanation
+from app.service.results.facts import ClassProbability, InDistribution, ModelFacts, Prediction, SecondOpinion
+from app.service.results.quality import (
     BaselineAreas,
-    ClassProbability,
     ExplanationQuality,
-    InDistribution,
     JudgeReading,
     Level,
     MapQuality,
     MethodCost,
-    ModelFacts,
-    Prediction,
     Reason,
-    SecondOpinion,
-    TargetExplanation,
     Verdict,
 )
 
