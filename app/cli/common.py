@@ -20,7 +20,7 @@ from app.images.decode import ACCEPTED
 from app.service.catalogue import Catalogue
 from app.service.explainer import Explainer
 from app.settings import Settings
-from app.web.values import box, center_and_width
+from app.web.options.values import box, center_and_width
 
 console = Console()
 errors = Console(stderr=True)

@@ -34,7 +34,7 @@ from app.errors import OptionError
 from app.service.explaining.sheet import SheetRow, draw_sheet
 from app.service.options import METHOD_NAMES, OBJECTS, OF_A_SWEEP, ExplainOptions
 from app.web.file_names import RESULT
-from app.web.values import sizes
+from app.web.options.values import sizes
 
 MAX_SHEET_ROWS = 20  # targets of a row may be many, too
 

@@ -15,7 +15,7 @@ from app.images.parts import PartKind, count_parts
 from app.images.tiff_pages import MAX_PAGES
 from app.service.options import PredictOptions
 from app.service.several import OF_ONE_PART, PartsAsked
-from app.web.options import parts_asked
+from app.web.options.read import parts_asked
 
 Options = TypeVar("Options", bound=PredictOptions)
 Result = TypeVar("Result")

@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 
 from app.images.decode import ACCEPTED
 from app.web.media_types import DICOM, FORM, HTML, JSON, PDF, PNG, PROBLEM, ZIP
-from app.web.options import DICOMWEB, Option
+from app.web.options.image import DICOMWEB
+from app.web.options.option import Option
 from app.web.problems import KINDS, Problem
 
 STATIC = Path(__file__).parent / "static"

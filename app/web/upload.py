@@ -12,7 +12,8 @@ from app.errors import MalformedRequest
 from app.web.errors import UnsupportedContentType
 from app.web.media_types import BYTES, DICOM, FORM, JSON, PDF, ZIP
 from app.web.multipart import read_parts
-from app.web.options import DICOMWEB, Given, image_address
+from app.web.options.image import DICOMWEB
+from app.web.options.read import Given, image_address
 
 IMAGE = "image"
 FILES = (BYTES, DICOM, PDF, ZIP)

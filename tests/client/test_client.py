@@ -23,7 +23,9 @@ from app.client import (
 )
 from app.client.options import ExplainOptions, MarginOptions, PredictOptions
 from app.client.wire import EventReader
-from app.web.options import EXPLAIN, MARGIN, PREDICT
+from app.web.options.explanations import EXPLAIN
+from app.web.options.margins import MARGIN
+from app.web.options.predictions import PREDICT
 from tests.client.conftest import Connect
 from tests.web.serving import CLASSES, PLACES, Served, picture, wait_until
 

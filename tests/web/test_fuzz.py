@@ -8,7 +8,9 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.options import EXPLAIN, MARGIN, SEVERAL
+from app.web.options.explanations import EXPLAIN
+from app.web.options.image import SEVERAL
+from app.web.options.margins import MARGIN
 from tests.web.serving import picture
 
 IMAGE = picture()

@@ -9,16 +9,11 @@ from hypothesis import strategies as st
 
 from app.errors import OptionError
 from app.service.options import AuditOptions, ExplainOptions, PredictOptions
-from app.web.options import (
-    AUDIT,
-    EXPLAIN,
-    PREDICT,
-    Given,
-    Option,
-    audit_options,
-    explain_options,
-    predict_options,
-)
+from app.web.options.audits import AUDIT
+from app.web.options.explanations import EXPLAIN
+from app.web.options.option import Option
+from app.web.options.predictions import PREDICT
+from app.web.options.read import Given, audit_options, explain_options, predict_options
 
 
 def test_every_option_of_the_service_can_be_given() -> None:

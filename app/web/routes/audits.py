@@ -9,7 +9,8 @@ from app.web.answers import AUDIT_TYPES, audit_response
 from app.web.media_types import FORM, ZIP
 from app.web.negotiation import negotiate
 from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
-from app.web.options import AUDIT, audit_options
+from app.web.options.audits import AUDIT
+from app.web.options.read import audit_options
 from app.web.parts import PartsHere
 from app.web.schemas.audit import AuditAnswer
 

@@ -14,7 +14,9 @@ from app.web.media_types import EVENTS
 from app.web.middleware import request_id_of
 from app.web.negotiation import negotiate
 from app.web.openapi import FILES, IMAGE_PROBLEMS, request_description
-from app.web.options import EXPLAIN, SEVERAL, explain_options, parts_asked
+from app.web.options.explanations import EXPLAIN
+from app.web.options.image import SEVERAL
+from app.web.options.read import explain_options, parts_asked
 from app.web.parts import PartsHere
 from app.web.schemas.explanation import ExplanationAnswer
 from app.web.several import SEVERAL_TYPES, SeveralExplanations, explanations_response, require_not_stored

@@ -9,7 +9,8 @@ from app.web.answers import margin_response
 from app.web.media_types import JSON
 from app.web.negotiation import negotiate
 from app.web.openapi import IMAGE_PROBLEMS, request_description
-from app.web.options import MARGIN, margin_options
+from app.web.options.margins import MARGIN
+from app.web.options.read import margin_options
 from app.web.parts import PartsHere
 from app.web.schemas.margin import MarginAnswer
 

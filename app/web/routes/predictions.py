@@ -11,7 +11,9 @@ from app.web.media_types import JSON
 from app.web.middleware import request_id_of
 from app.web.negotiation import negotiate
 from app.web.openapi import IMAGE_PROBLEMS, request_description
-from app.web.options import PREDICT, SEVERAL, parts_asked, predict_options
+from app.web.options.image import SEVERAL
+from app.web.options.predictions import PREDICT
+from app.web.options.read import parts_asked, predict_options
 from app.web.parts import PartsHere
 from app.web.schemas.facts import PredictionAnswer
 from app.web.several import SeveralPredictions, predictions_response
