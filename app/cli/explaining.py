@@ -14,8 +14,9 @@ from app.cli.remote import as_error, asking, given
 from app.client import ClientError, InArchive
 from app.engine.token import WorkToken
 from app.images.decode import decode
+from app.images.render import draw_pixels
 from app.reports.reporter import Reporter
-from app.service.explaining.sheet import SheetRow
+from app.service.explaining.sheet import SHOWN_SIDE, SheetRow
 from app.service.options import ExplainOptions
 from app.web.as_json import explanation_answer
 from app.web.file_names import RESULT, files_of
@@ -77,7 +78,7 @@ def explaining_here(
 
             def sheet_row() -> SheetRow:
                 pixels = decode(record.upload, limits, options.selection).eight_bits()
-                return SheetRow(pixels, result.prediction, result.explanations)
+                return SheetRow(draw_pixels(pixels, SHOWN_SIDE).pixels, result.prediction, result.explanations)
 
             files = {file.name: file.content for file in files_of(result)}
             return Made(explanation_answer(result, embed=False), files, report, sheet_row)

@@ -63,7 +63,7 @@ def _sixteen_bit_grey(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], l
     """Also 12 bits, which TIFF allows; white-is-zero and a transparent level are ours to apply, Pillow does not."""
     tags = getattr(image, "tag_v2", {})
     bits = max(tags.get(TIFF_BITS_PER_SAMPLE, (16,)))
-    grey = np.asarray(image).astype(np.uint16)
+    grey = np.asarray(image).astype(np.uint16, copy=False)
     transparent = image.info.get("transparency")
     if bits == 12:
         grey = (grey.astype(np.uint32) * WHITE // 4095).astype(np.uint16)
@@ -71,9 +71,9 @@ def _sixteen_bit_grey(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], l
         grey = WHITE - grey
     notes = []
     if isinstance(transparent, int) and (grey == transparent).any():
-        grey[grey == transparent] = WHITE
+        grey = np.where(grey == transparent, np.uint16(WHITE), grey)
         notes.append(ON_WHITE)
-    return np.repeat(grey[:, :, None], 3, axis=2), notes
+    return np.broadcast_to(grey[:, :, None], (*grey.shape, 3)), notes  # no memory of its own
 
 
 def _sixteen_bit_layout(image: ImageFile.ImageFile) -> str | None:

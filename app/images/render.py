@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.images.bands import bands
+from app.images.bands import Smaller, bands
 from app.images.color_bar import PAPER, ColorBar, draw_color_bar, drawing_unit, drawn_width
 from app.images.color_maps import LEVELS, ColorMap, HeatmapKind, color_map
 from app.images.png import PictureRoom, PngWriter, png_of
@@ -239,12 +239,33 @@ def explained_pixels(image: Floats, change: Floats) -> NDArray[np.uint8]:
 
 def draw_pixels(pixels: NDArray[np.uint8], longest_side: int | None = None) -> ExplainedPicture:
     """The very pixels (h, w, 3); with a side longer than `longest_side` they are shrunk to that."""
-    if longest_side is not None and longest_side < max(pixels.shape[:2]):
-        shrunk = Image.fromarray(pixels)
-        shrunk.thumbnail((longest_side, longest_side))
-        pixels = np.asarray(shrunk)
     height, width = pixels.shape[:2]
-    return ExplainedPicture(png_of(pixels), width, height, pixels)
+    painter = PixelPainter(height, width, longest_side)
+    for band in bands(height, width):
+        painter.push(np.float32(1 / 255) * pixels[band])
+    return painter.finish()
+
+
+class PixelPainter:
+    """The same, of pixels in [0, 1] as their rows come: of a large picture only the small one is ever whole.
+
+    Args:
+        height, width: of the picture, in pixels.
+        longest_side: pixels that its longer side is brought to, by area, if that is shorter.
+    """
+
+    def __init__(self, height: int, width: int, longest_side: int | None) -> None:
+        self._smaller = Smaller(height, width, longest_side)
+        self._drawn: list[NDArray[np.uint8]] = []
+
+    def push(self, rows: Floats) -> None:
+        """The next rows, (n, width, 3)."""
+        self._drawn.append(eight_bits(self._smaller.push(rows)))
+
+    def finish(self) -> ExplainedPicture:
+        """The picture, once all rows were pushed."""
+        pixels = np.concatenate(self._drawn)
+        return ExplainedPicture(png_of(pixels), self._smaller.width, self._smaller.height, pixels)
 
 
 def draw_for_page(png: bytes, longest_side: int) -> bytes:

@@ -138,10 +138,10 @@ def _short(record: Record) -> Iterator[str]:
 def _image_part(record: Record, image: NDArray[np.uint8], file_name: str) -> Part:
     facts, model = record.result.image, record.result.model
     named = (("file", printable(file_name)),) if file_name else ()
-    shown = Shown(draw_for_page(draw_pixels(image).png, _LONGEST_SIDE), "The image", "as it was uploaded")
+    png = draw_for_page(draw_pixels(image, _LONGEST_SIDE).png, _LONGEST_SIDE)
     return Part(
         "The image",
-        pictures=(shown,),
+        pictures=(Shown(png, "The image", "as it was uploaded"),),
         facts=(
             *named,
             ("SHA-256 of the file", facts.sha256),

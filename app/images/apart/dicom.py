@@ -35,6 +35,7 @@ def read_dicom(data: bytes, wanted: Selection, max_pixels: int) -> Raster:
     if frames > 1 and wanted.frame is None:
         notes.append(f"Frame {number} of {frames}, the middle one, was taken; frame=N takes another.")
     stored = _decoded(dataset, number)
+    del dataset.PixelData  # of which there is a copy now, and there may be hundreds of megabytes
     if kind in GREY:
         shown = show_levels(dataset, stored, number, wanted.window, inverted=kind == "MONOCHROME1")
     else:

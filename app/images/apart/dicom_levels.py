@@ -1,5 +1,6 @@
 """From the stored values of a grey DICOM frame to black and white (DICOM PS3.3, C.11.1 and C.11.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydicom import Dataset
 
 from app.errors import DamagedImage
 from app.images.apart.dicom_frames import of_frame
+from app.images.bands import bands
 
 WHITE = 65_535
 Floats = NDArray[np.float32]
@@ -40,26 +42,46 @@ def show_levels(
     """
     if stored.ndim != 2:
         raise DamagedImage("The DICOM file's Samples per Pixel (0028,0002) is not 1, and its levels are grey.")
-    padding = _padding(dataset, stored)
-    values = _in_units(of_frame(dataset, number, "PixelValueTransformationSequence"), stored)
+    way = _way_to_share(dataset, stored, number, asked)
+    pixels = np.empty((*stored.shape, 1), dtype=np.uint16)
+    for band in bands(*stored.shape):
+        levels = stored[band]
+        share = way.share_of(levels)
+        if inverted:
+            share = 1 - share
+        share[_padding(dataset, levels)] = 0
+        np.clip(share, 0, 1, out=share)
+        pixels[band, :, 0] = np.rint(share * np.float32(WHITE))
+    return Shown(pixels, way.window, way.notes)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """From stored values to shares of the way from black to white, unclipped; by which window; sentences."""
+
+    share_of: Callable[[NDArray[Any]], Floats]
+    window: tuple[float, float] | None
+    notes: list[str]
+
+
+def _way_to_share(dataset: Dataset, stored: NDArray[Any], number: int, asked: tuple[float, float] | None) -> _Way:
+    units = of_frame(dataset, number, "PixelValueTransformationSequence")
     voi = of_frame(dataset, number, "FrameVOILUTSequence")
-    function = str(voi.get("VOILUTFunction") or "LINEAR")
-    window, notes = asked, [ASKED_WINDOW]
-    if window is None and not voi.get("VOILUTSequence"):
-        window, notes = _own_window(voi), [OWN_WINDOW]
+    own = None if voi.get("VOILUTSequence") else _own_window(voi)
+    window = own if asked is None else asked
     if window is not None:
-        share = _windowed(values, window, function)
-    elif voi.get("VOILUTSequence"):
-        share, notes = _through_voi_table(voi, values), [OWN_TABLE]
-    elif int(dataset.BitsStored) <= 8 and stored.dtype.kind == "u":
-        share, notes = stored.astype(np.float32) / np.float32(2 ** int(dataset.BitsStored) - 1), []
-    else:
-        share, notes = _from_darkest_to_brightest(values, padding), [FULL_RANGE]
-    if inverted:
-        share = 1 - share
-    share[padding] = 0
-    np.clip(share, 0, 1, out=share)
-    return Shown(np.rint(share * np.float32(WHITE)).astype(np.uint16)[:, :, None], window, notes)
+        function = str(voi.get("VOILUTFunction") or "LINEAR")
+        note = OWN_WINDOW if asked is None else ASKED_WINDOW
+        return _Way(lambda levels: _windowed(_in_units(units, levels), window, function), window, [note])
+    if voi.get("VOILUTSequence"):
+        return _Way(lambda levels: _through_voi_table(voi, _in_units(units, levels)), None, [OWN_TABLE])
+    if int(dataset.BitsStored) <= 8 and stored.dtype.kind == "u":
+        white = np.float32(2 ** int(dataset.BitsStored) - 1)
+        return _Way(lambda levels: levels.astype(np.float32) / white, None, [])
+    darkest, brightest = _range(dataset, units, stored)
+    if darkest >= brightest:
+        return _Way(lambda levels: np.full(levels.shape, 0.5, dtype=np.float32), None, [FULL_RANGE])
+    return _Way(lambda levels: (_in_units(units, levels) - darkest) / (brightest - darkest), None, [FULL_RANGE])
 
 
 def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
@@ -145,9 +167,10 @@ def _windowed(values: Floats, window: tuple[float, float], function: str) -> Flo
     return (values - np.float32(center)) / np.float32(width) + np.float32(0.5)
 
 
-def _from_darkest_to_brightest(values: Floats, padding: NDArray[np.bool_]) -> Floats:
-    seen = values[~padding]
-    if seen.size == 0 or seen.min() == seen.max():
-        return np.full_like(values, 0.5)
-    share: Floats = (values - seen.min()) / (seen.max() - seen.min())
-    return share
+def _range(dataset: Dataset, units: Dataset, stored: NDArray[Any]) -> tuple[np.float32, np.float32]:
+    """The lowest and the highest value that the scanner saw; infinities, the first above the second, where none."""
+    lowest, highest = np.float32(np.inf), np.float32(-np.inf)
+    for band in bands(*stored.shape):
+        seen = _in_units(units, stored[band])[~_padding(dataset, stored[band])]
+        lowest, highest = min(lowest, seen.min(initial=np.inf)), max(highest, seen.max(initial=-np.inf))
+    return lowest, highest

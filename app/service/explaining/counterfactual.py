@@ -112,8 +112,7 @@ def _sendable(place: Place, upload: Upload, chosen: Chosen, change: Tensor, cost
 def _as_sent(upload: Upload, change: Tensor, token: WorkToken) -> Tensor:
     """What the network is shown of the picture that is sent with this change, (channels, height, width)."""
     reader = Reader(upload.fitting)
-    for _ in read_sent(upload, Carried(upload.fitting, change), [reader], token):
-        pass
+    read_sent(upload, Carried(upload.fitting, change), [reader], token)
     return reader.finish()
 
 

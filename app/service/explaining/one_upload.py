@@ -17,11 +17,11 @@ from app.service.explaining.beside import Beside, explain_beside
 from app.service.explaining.dicom import DicomObjects
 from app.service.explaining.judge import read_by_judge
 from app.service.explaining.judging import judge_all
-from app.service.explaining.pictures import Style
+from app.service.explaining.pictures import Style, shrink_upload
 from app.service.explaining.quality import Subject, measure_quality, with_quality
 from app.service.explaining.search import AllSent, Searched, draw_searched, search, with_tiles
 from app.service.explaining.sent import arrays_npz, as_asked
-from app.service.explaining.sheet import SheetRow, draw_sheet
+from app.service.explaining.sheet import SHOWN_SIDE, SheetRow, draw_sheet
 from app.service.explaining.sweep import with_sweeps
 from app.service.explaining.tiles import cut
 from app.service.explaining.verdict import reasons_for, verdict_of
@@ -146,7 +146,7 @@ def explain_upload(work: Work, bounds: Bounds, mailbox: Mailbox) -> ExplainResul
             )
             sheet = None
             if SHEET in options.include:
-                sheet = draw_sheet([SheetRow(upload.decoded.eight_bits(), read.prediction, explanations)])
+                sheet = draw_sheet([SheetRow(shrink_upload(upload, SHOWN_SIDE).pixels, read.prediction, explanations)])
     return ExplainResult(
         id=started.id,
         created=started.created,
@@ -208,7 +208,7 @@ def _with_sweeps(
     work: Work, read: _Read, judged: list[TargetExplanation], sent: AllSent
 ) -> Sequence[TargetExplanation]:
     small = [picture for one in sent.at_sizes for picture in one.small]
-    return with_sweeps(judged, read.prediction, work.upload.decoded, small, work.asked.options, work.token)
+    return with_sweeps(judged, read.prediction, work.upload, small, work.asked.options, work.token)
 
 
 def _with_verdict(one: TargetExplanation, asked: Asked, read: _Read, measured: _Measured) -> TargetExplanation:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from app.engine.token import WorkToken
 from app.images.bands import Smaller
-from app.images.fit import Reader
 from app.images.png import PictureRoom, PngWriter
 from app.images.render import (
+    ExplainedPicture,
     HeatmapPainter,
     HeatmapPicture,
     PerturbationPainter,
+    PixelPainter,
     auto_scale,
     eight_bits,
     explained_pixels,
@@ -25,6 +26,13 @@ from app.service.results.facts import DrawnPicture
 from app.service.uploads import Upload
 
 Floats = NDArray[np.float32]
+
+
+class TakesRows(Protocol):
+    """Whatever is made of a picture as its rows come, such as what a network is shown of it."""
+
+    def push(self, rows: Floats) -> object:
+        """The next rows, RGB (n, width, 3) in [0, 1]."""
 
 
 class Map(Protocol):
@@ -77,9 +85,9 @@ def draw_original(upload: Upload, side: int | None, room: PictureRoom) -> DrawnP
 
 
 def draw(
-    upload: Upload, carried: Map, style: Style, readers: Sequence[Reader], token: WorkToken
+    upload: Upload, carried: Map, style: Style, readers: Sequence[TakesRows], token: WorkToken
 ) -> Mapping[str, DrawnPicture]:
-    """Draw one target's pictures, and let networks read the picture that is sent, which is nowhere kept.
+    """Draw one target's pictures, and let others have the picture that is sent, which is nowhere kept.
 
     Heatmap and perturbation show the change that is really sent, after clamping and rounding, not the one asked for: on
     white paper, what would be brighter than white is no change.
@@ -88,7 +96,7 @@ def draw(
         upload: what is changed.
         carried: the perturbation.
         style: which pictures, and how.
-        readers: of the picture that is sent.
+        readers: get the picture that is sent.
         token: asked before each band.
 
     Raises:
@@ -123,12 +131,20 @@ def draw(
     return pictures
 
 
-def read_sent(upload: Upload, carried: Map, readers: Sequence[Reader], token: WorkToken) -> Iterator[NDArray[np.uint8]]:
-    """Let networks read the picture that is sent; gives its rows, uint8 (n, width, 3). Raises as `draw` does."""
+def read_sent(upload: Upload, carried: Map, readers: Sequence[TakesRows], token: WorkToken) -> None:
+    """Let others have the picture that is sent, of which nothing is drawn; raises as `draw` does."""
     for whole in _bands(upload, carried, token):
+        sent = np.float32(1 / 255) * whole.sent
         for reader in readers:
-            reader.push(np.float32(1 / 255) * whole.sent)
-        yield whole.sent
+            reader.push(sent)
+
+
+def shrink_upload(upload: Upload, longest_side: int) -> ExplainedPicture:
+    """The upload as it was read, its longer side brought to so many pixels if that is shorter."""
+    painter = PixelPainter(upload.decoded.height, upload.decoded.width, longest_side)
+    for rows in upload.bands():
+        painter.push(np.float32(1 / 255) * upload.decoded.eight_bits(rows))
+    return painter.finish()
 
 
 def draw_map(upload: Upload, carried: Map, style: Style, meaning: str, token: WorkToken) -> DrawnPicture:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from app.engine.token import WorkToken
 from app.images.fit import Carried, Reader
-from app.images.render import ExplainedPicture, draw_pixels
+from app.images.render import ExplainedPicture, PixelPainter
 from app.service.explaining.beside import Beside
-from app.service.explaining.pictures import Style, draw, draw_map, read_sent
-from app.service.explaining.sheet import DRAWN_FROM
+from app.service.explaining.pictures import Style, TakesRows, draw, draw_map, read_sent
+from app.service.explaining.sheet import DRAWN_FROM, SHOWN_SIDE
 from app.service.explaining.sweep import SWEEP_SIDE
 from app.service.options import CAPTURE, PICTURES, SHEET, ExplainOptions
 from app.service.passes import Found
@@ -47,11 +47,12 @@ def draw_all(upload: Upload, found: Found, beside: Beside, style: Style, token: 
     pictures, small, fitted = [], [], []
     style = replace(style, options=with_what_others_need(style.options))
     for row, perturbation in enumerate(found.explanation.perturbation):
-        carried, reader = Carried(upload.fitting, perturbation), Reader(upload.fitting)
-        drawn = draw(upload, carried, style, [reader], token)
+        reader, painter = Reader(upload.fitting), _small_painter(upload)
+        readers: list[TakesRows] = [reader] if style.options.sweep is None else [reader, painter]
+        drawn = draw(upload, Carried(upload.fitting, perturbation), style, readers, token)
         pictures.append({**drawn, **_draw_beside(upload, beside, row, style, token)})
         if style.options.sweep is not None:
-            small.append(_draw_small(upload, carried, [], token))
+            small.append(painter.finish())
         fitted.append(reader.finish())
     return Sent(pictures, small, torch.stack(fitted))
 
@@ -60,23 +61,28 @@ def draw_small(upload: Upload, found: Found, token: WorkToken) -> Sent:
     """The same for another size of a sweep, of which only small pictures are sent."""
     small, fitted = [], []
     for perturbation in found.explanation.perturbation:
-        reader = Reader(upload.fitting)
-        small.append(_draw_small(upload, Carried(upload.fitting, perturbation), [reader], token))
+        reader, painter = Reader(upload.fitting), _small_painter(upload)
+        read_sent(upload, Carried(upload.fitting, perturbation), [reader, painter], token)
+        small.append(painter.finish())
         fitted.append(reader.finish())
     return Sent([{}] * len(small), small, torch.stack(fitted))
 
 
-def _draw_small(upload: Upload, carried: Carried, readers: Sequence[Reader], token: WorkToken) -> ExplainedPicture:
-    return draw_pixels(np.concatenate(list(read_sent(upload, carried, readers, token))), SWEEP_SIDE)
+def _small_painter(upload: Upload) -> PixelPainter:
+    """Of the picture that is sent, as it stands in a sweep."""
+    return PixelPainter(upload.decoded.height, upload.decoded.width, SWEEP_SIDE)
 
 
 def with_what_others_need(options: ExplainOptions) -> ExplainOptions:
-    """The pictures asked for, and those that a sheet or a capture is drawn from."""
+    """The pictures asked for, and those that a sheet or a capture is drawn from; for a sheet alone small ones."""
     drawn_from = (
         *(DRAWN_FROM if SHEET in options.include else ()),
         *(["heatmap"] if CAPTURE in options.include else ()),
     )
-    return replace(options, include=tuple(dict.fromkeys((*options.include, *drawn_from))))
+    side = options.picture_side
+    if SHEET in options.include and not {*PICTURES, CAPTURE} & set(options.include):
+        side = SHOWN_SIDE if side is None else min(side, SHOWN_SIDE)
+    return replace(options, include=tuple(dict.fromkeys((*options.include, *drawn_from))), picture_side=side)
 
 
 def as_asked(one: TargetExplanation, options: ExplainOptions) -> TargetExplanation:

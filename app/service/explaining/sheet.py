@@ -15,6 +15,9 @@ DRAWN_FROM = ("heatmap", "explained")
 """Pictures of each target that a sheet shows."""
 
 CELL_PIXELS = 192
+SHOWN_SIDE = 4 * CELL_PIXELS
+"""Pixels of the longer side that is enough of a picture for its cell."""
+
 GAP_PIXELS = 12
 TEXT_PIXELS = 14
 LINE_PIXELS = 18
@@ -71,7 +74,7 @@ def _outcome(one: TargetExplanation) -> list[str]:
 
 
 def _open(one: TargetExplanation, name: str) -> Image.Image:
-    return Image.open(io.BytesIO(one.pictures[name].png)).convert("RGB")
+    return Image.open(io.BytesIO(one.pictures[name].png))
 
 
 def paste_cell(sheet: Image.Image, column: int, top: int, picture: Image.Image, lines: Sequence[str]) -> None:

@@ -11,13 +11,14 @@ from PIL import Image
 
 from app.engine.token import WorkToken
 from app.images.animation import animate
-from app.images.decode import DecodedImage
 from app.images.plot import COLORS, plot_png
-from app.images.render import ExplainedPicture, draw_pixels
+from app.images.render import ExplainedPicture
+from app.service.explaining.pictures import shrink_upload
 from app.service.explaining.sheet import CELL_PIXELS, GAP_PIXELS, LINE_PIXELS, PAPER, paste_cell
 from app.service.options import ExplainOptions
 from app.service.results.explanation import TargetExplanation
 from app.service.results.facts import DrawnPicture, Prediction
+from app.service.uploads import Upload
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ _FRAMES_A_LINE = 9
 def with_sweeps(
     rows: Sequence[TargetExplanation],
     prediction: Prediction,
-    upload: DecodedImage,
+    upload: Upload,
     shown: Sequence[ExplainedPicture],
     options: ExplainOptions,
     token: WorkToken,
@@ -51,7 +52,7 @@ def with_sweeps(
     rho = rows[0].rho
     asked = [row for row in rows if row.rho == rho]
     at = {(row.target_id, row.rho): place for place, row in enumerate(rows)}
-    before = draw_pixels(upload.eight_bits(), SWEEP_SIDE)
+    before = shrink_upload(upload, SWEEP_SIDE)
     explained = []
     for one in asked:
         token.check()
