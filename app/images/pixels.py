@@ -10,11 +10,11 @@ from PIL import Image, ImageFile
 from app.errors import NotAnImage
 from app.images.bands import bands
 from app.images.lean import is_lean, lean_pixels
+from app.images.transparency import ON_WHITE, eight_bits_on_white
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
 FIRST_OF_SEVERAL = "The file holds several pictures; the first was taken."
-ON_WHITE = "Transparent parts were laid on white."
 FROM_CMYK = "CMYK was converted to RGB without a colour profile."
 REDUCED = "16 bits were reduced to 8."
 UPRIGHT = "The picture was turned upright, as its EXIF orientation says."
@@ -152,15 +152,6 @@ def _by_bands(
         pixels[band], more = read(image.crop((0, band.start, image.width, band.stop)))
         said |= dict.fromkeys(more)
     return pixels, list(said)
-
-
-def eight_bits_on_white(image: Image.Image, notes: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
-    """RGB of any 8-bit picture, its transparent parts on white, and the notes with a word on that."""
-    rgba = image.convert("RGBA")
-    if rgba.getchannel("A").getextrema() == (255, 255):
-        return np.asarray(rgba.convert("RGB")), notes
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    return np.asarray(Image.alpha_composite(white, rgba).convert("RGB")), [*notes, ON_WHITE]
 
 
 def _upright(image: ImageFile.ImageFile, pixels: Pixels, notes: list[str]) -> tuple[Pixels, tuple[str, ...]]:

@@ -72,7 +72,7 @@ class _Reader:
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
-        self._content: list[bytes] = []
+        self._content: list[memoryview] = []  # of random bytes they are many, and would come to the body once more
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
@@ -80,7 +80,7 @@ class _Reader:
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._end_header,
-            "on_part_data": lambda data, start, end: self._content.append(data[start:end]),
+            "on_part_data": lambda data, start, end: self._content.append(memoryview(data)[start:end]),
             "on_part_end": self._end_part,
             "on_end": self._end,
         }

@@ -49,9 +49,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a patient's image
     while True:
         try:
-            question, data = receive(sys.stdin.buffer)
+            question, received = receive(sys.stdin.buffer)
         except MessageCutShortError:
             return
+        data = bytes(received)  # of which BytesIO makes no further copy
+        del received
         work = _loaded(question["kind"])
         signal.setitimer(signal.ITIMER_REAL, question["seconds"])
         _bound_memory(question["bytes"])
@@ -61,6 +63,7 @@ def main() -> None:
             os._exit(OUT_OF_MEMORY)  # what else may lack memory by now is not known
         send(answers, header, payload)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        del data, payload  # until the next question, which may never come
 
 
 def _silence() -> None:

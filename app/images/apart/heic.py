@@ -4,8 +4,8 @@ import pillow_heif
 
 from app.errors import DamagedImage, EmptyImage
 from app.images.apart.raster import Raster, require_size
-from app.images.pixels import eight_bits_on_white
 from app.images.selection import Selected, Selection, choose_one, refuse_page, refuse_window
+from app.images.transparency import eight_bits_on_white
 
 pillow_heif.options.THUMBNAILS = False
 pillow_heif.options.DEPTH_IMAGES = False

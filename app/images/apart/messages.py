@@ -6,9 +6,11 @@ Nothing is pickled: a process that reads hostile bytes is not trusted to say wha
 import json
 import struct
 from collections.abc import Mapping
-from typing import IO, Any
+from io import BufferedIOBase
+from typing import IO, Any, cast
 
 _LENGTHS = struct.Struct(">IQ")
+_MAX_HEADER_BYTES = 2**24
 
 
 class MessageCutShortError(Exception):
@@ -23,19 +25,28 @@ def send(stream: IO[bytes], header: Mapping[str, object], payload: bytes | memor
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+def receive(stream: IO[bytes], max_bytes: int | None = None) -> tuple[dict[str, Any], bytearray]:
     """Read one message, waiting for it.
 
+    Args:
+        stream: buffered.
+        max_bytes: of a payload that could be sent; None where the other side is trusted.
+
     Raises:
-        MessageCutShortError: there is none any more.
+        MessageCutShortError: there is none any more, or it promises more than could be sent.
     """
     header_bytes, payload_bytes = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
+    if header_bytes > _MAX_HEADER_BYTES:
+        raise MessageCutShortError
     header: dict[str, Any] = json.loads(_exactly(stream, header_bytes))
+    if max_bytes is not None and payload_bytes > max_bytes:
+        raise MessageCutShortError
     return header, _exactly(stream, payload_bytes)
 
 
-def _exactly(stream: IO[bytes], count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
+def _exactly(stream: IO[bytes], count: int) -> bytearray:
+    """Into memory of its own: `read` puts pieces together, and holds hundreds of megabytes twice on the way."""
+    data = bytearray(count)
+    if cast(BufferedIOBase, stream).readinto(data) < count:
         raise MessageCutShortError
     return data

@@ -90,7 +90,7 @@ def write_apart(upload: bytes, values: NDArray[Any], facts: ObjectFacts, *, max_
     """
     question = _question(WRITER, upload, values, facts, max_seconds)
     with _writing:
-        return _ask("Writing the DICOM", question, upload + values.tobytes())[1]
+        return bytes(_ask("Writing the DICOM", question, upload + values.tobytes())[1])
 
 
 def check_writable(upload: bytes, facts: ObjectFacts, *, max_seconds: float) -> None:
@@ -112,7 +112,7 @@ def _question(
     }
 
 
-def _ask(doing: str, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+def _ask(doing: str, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
     reader = _take()
     try:
         answer, payload = reader.ask(question, data)
@@ -157,12 +157,12 @@ class _Reader:
             env=environment,
         )
 
-    def ask(self, question: Mapping[str, object], data: bytes) -> tuple[dict[str, Any], bytes]:
+    def ask(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
         """Its answer, waited for."""
         if self._process.stdin is None or self._process.stdout is None:
             raise MessageCutShortError
         send(self._process.stdin, question, data)
-        return receive(self._process.stdout)
+        return receive(self._process.stdout, int(question["bytes"]))
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

@@ -1,10 +1,13 @@
 """What a reader makes of a file."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from app.errors import TooManyPixels
-from app.images.pixels import Pixels
 from app.images.selection import Selected
+
+if TYPE_CHECKING:  # a reader process has no need of torch, which that loads
+    from app.images.pixels import Pixels
 
 MAX_SIDE = 65_535  # the most that JPEG and GIF can say; a line of a million pixels would still ask for wide pictures
 
@@ -13,7 +16,7 @@ MAX_SIDE = 65_535  # the most that JPEG and GIF can say; a line of a million pix
 class Raster:
     """Pixels (height, width, 1 or 3), uint8 or uint16; what of the file they are; sentences on what was decided."""
 
-    pixels: Pixels
+    pixels: "Pixels"
     selected: Selected
     notes: list[str] = field(default_factory=list)
 

@@ -1,5 +1,7 @@
 """The process apart: what it may cost, what it is told, and that it goes on."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from app.errors import DamagedImage, DecodeTooLarge, ImageError
 from app.images.apart import process
+from app.images.apart.__main__ import WORK
 from app.images.decode import DecodeLimits, decode
 from tests.images.apart.bombs import deflated_bomb
 from tests.images.apart.files import dicom_file, grey_dicom, pdf
@@ -21,6 +24,13 @@ def test_a_deflated_bomb_is_refused_and_reading_goes_on() -> None:
     with pytest.raises(DecodeTooLarge, match="Reading the DICOM takes more memory than is allowed"):
         decode(deflated_bomb(), DecodeLimits(1_000_000, 10_000, 30))
     assert decode(dicom_file("MR_small.dcm"), LIMITS).width == 64
+
+
+def test_a_reader_loads_no_torch_whatever_it_reads() -> None:
+    """Which takes over 400 MB, and seconds."""
+    modules = sorted({work.partition(":")[0] for work in WORK.values()})
+    script = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_a_reader_that_was_killed_is_replaced() -> None:
