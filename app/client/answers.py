@@ -14,8 +14,6 @@ from app.client.show import row_html, table_html
 
 Json = Mapping[str, Any]
 
-_SHOWN = ("heatmap", "explained")
-
 
 @dataclass(frozen=True)
 class ClassProbability:
@@ -270,7 +268,7 @@ def _row_of(one: Explained) -> str:
     return row_html(
         f"{more} {one.target}: {one.probability_before:.3f} to {one.probability_after:.3f}\n"
         f"RMS {one.perturbation_rms:.4f}\n{read}",
-        pictures={name: one.pictures[name].png for name in _SHOWN if name in one.pictures},
+        pictures={name: one.pictures[name].png for name in ("heatmap", "explained") if name in one.pictures},
     )
 
 

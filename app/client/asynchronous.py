@@ -120,6 +120,5 @@ class AsyncClient:
                 await self._sleep(wait)
                 patience_seconds -= wait
             if not response.is_success:
-                await response.aread()
-                await response.aclose()
+                await response.aread()  # which closes it
         return require_ok(response)

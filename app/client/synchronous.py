@@ -128,6 +128,5 @@ class Client:
                 self._sleep(wait)
                 patience_seconds -= wait
             if not response.is_success:
-                response.read()
-                response.close()
+                response.read()  # which closes it
         return require_ok(response)

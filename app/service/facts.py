@@ -58,8 +58,7 @@ def model_facts(checkpoint: Checkpoint) -> ModelFacts:
 
 def image_facts(upload: Upload) -> ImageFacts:
     """What was uploaded, and what of it the network saw."""
-    decoded, box = upload.decoded, upload.fitting.seen
-    chosen = decoded.selected
+    decoded, box, chosen = upload.decoded, upload.fitting.seen, upload.decoded.selected
     return ImageFacts(
         sha256=decoded.sha256,
         format=decoded.format,
