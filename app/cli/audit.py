@@ -118,7 +118,7 @@ def _read_files(paths: list[Path], checkpoint: Checkpoint, selection: Selection,
         with naming(path):
             upload = read_upload(content, limits, checkpoint.description.input, selection)
             fitted.append(as_picture(upload.fitted))
-        used = part_used(asdict(image_facts(upload.decoded, upload.fitting)), selection.region)
+        used = part_used(asdict(image_facts(upload)), selection.region)
         if say and used:
             console.print(f"{path}: {used}", highlight=False, soft_wrap=True)
     return torch.stack(fitted)

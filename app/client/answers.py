@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.client.show import explanation_html, prediction_html
+from app.client.show import row_html, table_html
 
 Json = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ class Prediction:
         return self.top[0]
 
     def _repr_html_(self) -> str:
-        return prediction_html(self)
+        return table_html(self.model, (row_html(one.name, f"{one.probability:.3f}") for one in self.top))
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,8 @@ class Explanation:
         return len(self.targets)
 
     def _repr_html_(self) -> str:
-        return explanation_html(self)
+        model, best = self.prediction.model, self.prediction.best
+        return table_html(f"{model} reads {best.name} ({best.probability:.3f})", map(_row_of, self.targets))
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,17 @@ def _class_of(entry: Json) -> ClassProbability:
 def _explained_of(one: Json) -> Explained:
     said = {name: one[name] for name in Explained.__dataclass_fields__ if name not in ("pictures", "json")}
     return Explained(**said, pictures={name: _picture_of(each) for name, each in one["pictures"].items()}, json=one)
+
+
+def _row_of(one: Explained) -> str:
+    """Its numbers and pictures."""
+    more = "more" if one.direction == "encourage" else "less"
+    read = "read as before" if one.changed_class_to is None else f"then read as {one.changed_class_to}"
+    return row_html(
+        f"{more} {one.target}: {one.probability_before:.3f} to {one.probability_after:.3f}\n"
+        f"RMS {one.perturbation_rms:.4f}\n{read}",
+        pictures={name: one.pictures[name].png for name in ("heatmap", "explained") if name in one.pictures},
+    )
 
 
 def _picture_of(picture: Json) -> Picture:

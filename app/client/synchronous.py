@@ -2,34 +2,17 @@
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, Literal, Self, Unpack
 
 import httpx
 
-from app.client.answers import Event, Explanation, Margin, Prediction, explanation_of, margin_of, prediction_of
+from app.client.answers import Event, Explanation, Margin, Prediction
+from app.client.calls import EXPLANATIONS, MARGINS, MODELS, PREDICTIONS, Ask, Call
 from app.client.images import ImageLike
 from app.client.options import ExplainOptions, MarginOptions, PredictOptions
-from app.client.several import Numbers, Part, parts_given, parts_of
-from app.client.wire import (
-    EVENTS,
-    EXPLANATIONS,
-    MARGINS,
-    MODELS,
-    PREDICTIONS,
-    REPORTS,
-    ZIP,
-    Ask,
-    EventReader,
-    address,
-    ask_about,
-    ask_for,
-    require_ok,
-    response_json,
-    timeout,
-    unreachable,
-    unzipped,
-    wait_before_retry,
-)
+from app.client.several import Answer, Numbers, Part
+from app.client.wire import EventReader, address, reaching, require_ok, timeout, wait_before_retry
 
 
 class Client:
@@ -69,11 +52,11 @@ class Client:
 
     def predict(self, image: ImageLike, **options: Unpack[PredictOptions]) -> Prediction:
         """What an image is read as."""
-        return prediction_of(response_json(self._answer(ask_about(PREDICTIONS, image, options))))
+        return self._answer(PREDICTIONS.about(image, options))
 
     def explain(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Explanation:
         """What would make an image more, or less, of each target."""
-        return explanation_of(response_json(self._answer(ask_about(EXPLANATIONS, image, options))))
+        return self._answer(EXPLANATIONS.about(image, options))
 
     def predict_each(
         self,
@@ -84,8 +67,7 @@ class Client:
         **options: Unpack[PredictOptions],
     ) -> list[Part[Prediction]]:
         """What each of several pages or frames of a file is read as; one that is broken has a problem instead."""
-        asked = {**parts_given(pages, frames), **options}
-        return parts_of(response_json(self._answer(ask_about(PREDICTIONS, image, asked))), prediction_of)
+        return self._answer(PREDICTIONS.about_each(image, pages, frames, options))
 
     def explain_each(
         self,
@@ -96,66 +78,55 @@ class Client:
         **options: Unpack[ExplainOptions],
     ) -> list[Part[Explanation]]:
         """The explanation of each of several pages or frames of a file; one that is broken has a problem instead."""
-        asked = {**parts_given(pages, frames), **options}
-        return parts_of(response_json(self._answer(ask_about(EXPLANATIONS, image, asked))), explanation_of)
+        return self._answer(EXPLANATIONS.about_each(image, pages, frames, options))
 
     def margin(self, image: ImageLike, **options: Unpack[MarginOptions]) -> Margin:
         """How much change the prediction of an image withstands."""
-        return margin_of(response_json(self._answer(ask_about(MARGINS, image, options))))
+        return self._answer(MARGINS.about(image, options))
 
     def follow(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> Generator[Event, None, None]:
         """The same, telling how it comes along; the last event is the `Explanation`. Closing it cancels the work."""
-        ask, reader = ask_about(EXPLANATIONS, image, options, EVENTS), EventReader()
-        response = self._send(ask, stream=True)
-        try:
+        reader, response = EventReader(), self._send(EXPLANATIONS.events(image, options), stream=True)
+        with closing(response), reaching(self._server):
             for line in response.iter_lines():
                 if (event := reader.take(line)) is not None:
                     yield event
-        except httpx.HTTPError as error:
-            raise unreachable(self._server, error) from error
-        finally:
-            response.close()
         reader.require_end()
 
     def files(self, image: ImageLike, **options: Unpack[ExplainOptions]) -> dict[str, bytes]:
         """An explanation as files by name: explanation.json, the pictures it names, and explanation.npz."""
-        return unzipped(self._answer(ask_about(EXPLANATIONS, image, options, ZIP)).content)
+        return self._answer(EXPLANATIONS.files(image, options))
 
     def explanation(self, explanation_id: str) -> Explanation:
         """One that the server keeps."""
-        return explanation_of(response_json(self._answer(ask_for(explanation_id))))
+        return self._answer(EXPLANATIONS.kept(explanation_id))
 
     def report(self, explanation_id: str, kind: Literal["html", "pdf", "dcm"] = "pdf") -> bytes:
         """The report of one that the server keeps, as a file."""
-        return self._answer(ask_for(explanation_id, what=f"/{REPORTS[kind]}")).content
+        return self._answer(EXPLANATIONS.report(explanation_id, kind))
 
     def delete(self, explanation_id: str) -> None:
         """Cancel one that is worked on, or have the server forget one that it keeps."""
-        self._answer(ask_for(explanation_id, "DELETE"))
+        self._answer(EXPLANATIONS.deletion(explanation_id))
 
     def models(self) -> list[dict[str, Any]]:
         """What is served: name, default, weights_sha256, input, class_count."""
-        models: list[dict[str, Any]] = response_json(self._answer(Ask("GET", MODELS)))["models"]
-        return models
+        return self._answer(MODELS)
 
-    def _answer(self, ask: Ask) -> httpx.Response:
-        return self._send(ask, stream=False)
+    def _answer(self, call: Call[Answer]) -> Answer:
+        return call.read(self._send(call.ask, stream=False))
 
     def _send(self, ask: Ask, *, stream: bool) -> httpx.Response:
         """The response where it is no error; a stream is not read yet, and to be closed."""
         patience_seconds = self._patience_seconds
-        try:
+        with reaching(self._server):
             while True:
-                response = self._http.send(self._http.build_request(**ask.arguments()), stream=stream)
-                wait = wait_before_retry(response, patience_seconds)
-                if wait is None:
+                response = self._http.send(self._http.build_request(**ask), stream=stream)
+                if (wait := wait_before_retry(response, patience_seconds)) is None:
                     break
                 response.close()
                 self._sleep(wait)
                 patience_seconds -= wait
             if not response.is_success:
-                response.read()
-                response.close()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unreachable(self._server, error) from error
+                response.read()  # which closes it
         return require_ok(response)

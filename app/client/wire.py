@@ -1,42 +1,22 @@
-"""What is sent and what comes back, without sending: both clients speak by this."""
+"""What comes back, and when to ask again, without sending: both clients listen by this."""
 
 import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
 from app.client.answers import Event, Explanation, event_of
 from app.client.errors import ClientError, NoAnswer, Problem
-from app.client.images import ImageLike, image_member
-
-PREDICTIONS, EXPLANATIONS, MARGINS, MODELS = "/v1/predictions", "/v1/explanations", "/v1/margins", "/v1/models"
-JSON, ZIP, EVENTS = "application/json", "application/zip", "text/event-stream"
-REPORTS = {"html": "report.html", "pdf": "report.pdf", "dcm": "report.dcm"}
 
 CONNECT_SECONDS = 10.0
 USUAL_WAIT_SECONDS = 5.0
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 _EVENT_FIELD = re.compile(r"(event|data): ?(.*)")
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request."""
-
-    method: str
-    path: str
-    accept: str = JSON
-    body: Mapping[str, Any] | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """As httpx takes them."""
-        return {"method": self.method, "url": self.path, "headers": {"Accept": self.accept}, "json": self.body}
 
 
 def address(server: str) -> str:
@@ -48,18 +28,6 @@ def address(server: str) -> str:
     if not server.startswith(("http://", "https://")):
         raise ClientError(f"The server is {server!r}; it must be an address such as http://localhost:8000.")
     return server
-
-
-def ask_about(path: str, image: ImageLike, options: Mapping[str, Any], accept: str = JSON) -> Ask:
-    """Send an image with options; what is None is left to the server."""
-    given = {name: value for name, value in options.items() if value is not None}
-    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    return Ask("POST", path, accept, {**image_member(image), **lists})
-
-
-def ask_for(explanation_id: str, method: str = "GET", what: str = "") -> Ask:
-    """Ask for something of an explanation by its id."""
-    return Ask(method, f"{EXPLANATIONS}/{quote(explanation_id, safe='')}{what}", "*/*" if what else JSON)
 
 
 def timeout(read_seconds: float) -> httpx.Timeout:
@@ -114,9 +82,19 @@ def problem_of(said: Any, status: int) -> Problem:  # noqa: ANN401 - any JSON
         raise NoAnswer(f"The answer has status {status} and is no problem as this server writes it.") from None
 
 
-def unreachable(server: str, error: httpx.HTTPError | httpx.InvalidURL) -> NoAnswer:
-    """Where no answer came at all."""
-    return NoAnswer(f"{server} cannot be reached or went away ({type(error).__name__}); is the server running there?")
+@contextmanager
+def reaching(server: str) -> Iterator[None]:
+    """What the block does needs the server.
+
+    Raises:
+        NoAnswer: no answer came at all, or it broke off.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NoAnswer(
+            f"{server} cannot be reached or went away ({type(error).__name__}); is the server running there?"
+        ) from error
 
 
 def unzipped(content: bytes) -> dict[str, bytes]:

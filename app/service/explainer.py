@@ -6,7 +6,6 @@ picture gets these very numbers.
 """
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from math import ceil
 
 import torch
@@ -25,7 +24,7 @@ from app.service.catalogue import Catalogue, Served
 from app.service.clock import Clock
 from app.service.explaining.judge import check_judge
 from app.service.explaining.one_upload import Asked, Bounds, Work, explain_upload
-from app.service.facts import image_facts, in_distribution_of, model_facts, prediction_of
+from app.service.facts import answer_facts, in_distribution_of, model_facts, prediction_of
 from app.service.ids import new_id
 from app.service.kept import KeptResults
 from app.service.large import Uploads
@@ -100,14 +99,10 @@ class Explainer:
                 second = ask_twin(place, twin, upload, prediction, options.top_k, token)
                 score = domain_score(place, checkpoint.domain, upload.fitted, token)
         return PredictResult(
-            id=new_id(),
-            created=datetime.now(UTC),
-            model=model_facts(checkpoint),
-            image=image_facts(upload.decoded, upload.fitting),
+            **answer_facts(checkpoint, upload, clock),
             prediction=prediction,
             in_distribution=in_distribution_of(checkpoint, score),
             second_opinion=second,
-            timing_ms=clock.timing_ms,
         )
 
     def margin(self, data: bytes, options: MarginOptions, token: WorkToken) -> MarginResult:
@@ -132,14 +127,10 @@ class Explainer:
                 with clock.measure("certificate", place):
                     certificate = certificate_of(place, upload, class_id, options, checkpoint, token)
         return MarginResult(
-            id=new_id(),
-            created=datetime.now(UTC),
-            model=model_facts(checkpoint),
-            image=image_facts(upload.decoded, upload.fitting),
+            **answer_facts(checkpoint, upload, clock),
             prediction=prediction,
             margin=margin,
             certificate=certificate,
-            timing_ms=clock.timing_ms,
         )
 
     def explain(
@@ -221,12 +212,8 @@ class Explainer:
                         )
                     )
         return AuditResult(
-            id=new_id(),
-            created=datetime.now(UTC),
-            model=model_facts(served.checkpoint),
-            image=image_facts(upload.decoded, upload.fitting),
+            **answer_facts(served.checkpoint, upload, clock),
             models=tuple(of_models),
-            timing_ms=clock.timing_ms,
         )
 
     def find(self, explanation_id: str) -> Record:

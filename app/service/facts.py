@@ -1,13 +1,15 @@
 """What an answer says about its model, its image and its prediction."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypedDict
 
 from torch import Tensor
 
-from app.images.decode import DecodedImage
-from app.images.fit import Fitting
 from app.networks.checkpoint import Checkpoint
+from app.service.clock import Clock
+from app.service.ids import new_id
 from app.service.results.facts import (
     ClassProbability,
     ImageFacts,
@@ -17,6 +19,28 @@ from app.service.results.facts import (
     Prediction,
     Region,
 )
+from app.service.uploads import Upload
+
+
+class AnswerFacts(TypedDict):
+    """What every answer says of itself, under the names that results have for it."""
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    timing_ms: Mapping[str, float]
+
+
+def answer_facts(checkpoint: Checkpoint, upload: Upload, clock: Clock) -> AnswerFacts:
+    """Of an answer that is made now; the clock has measured all of it."""
+    return {
+        "id": new_id(),
+        "created": datetime.now(UTC),
+        "model": model_facts(checkpoint),
+        "image": image_facts(upload),
+        "timing_ms": clock.timing_ms,
+    }
 
 
 def model_facts(checkpoint: Checkpoint) -> ModelFacts:
@@ -32,9 +56,9 @@ def model_facts(checkpoint: Checkpoint) -> ModelFacts:
     )
 
 
-def image_facts(decoded: DecodedImage, fitting: Fitting) -> ImageFacts:
+def image_facts(upload: Upload) -> ImageFacts:
     """What was uploaded, and what of it the network saw."""
-    box, chosen = fitting.seen, decoded.selected
+    decoded, box, chosen = upload.decoded, upload.fitting.seen, upload.decoded.selected
     return ImageFacts(
         sha256=decoded.sha256,
         format=decoded.format,

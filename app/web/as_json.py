@@ -100,7 +100,7 @@ def audit_answer(result: audit.AuditResult, *, embed: bool = True) -> dict[str, 
     return answer.model_dump(by_alias=True)
 
 
-def facts_of(result: _Result | audit.AuditResult | Started) -> Mapping[str, Any]:
+def facts_of(result: facts.Result | Started) -> Mapping[str, Any]:
     """Id, time, model and image of an answer, as its fields."""
     return {
         "id": result.id,

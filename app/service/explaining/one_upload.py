@@ -119,7 +119,7 @@ def explain_upload(work: Work, bounds: Bounds, mailbox: Mailbox) -> ExplainResul
     with clock.measure("decode"):
         targets = check_targets(options.targets, checkpoint.description.classes)
         tiles = cut(upload, checkpoint.description.input, options, targets, bounds.max_rows)
-    facts = image_facts(upload.decoded, upload.fitting)
+    facts = image_facts(upload)
     started = Started(asked.explanation_id, datetime.now(UTC), model_facts(checkpoint), facts)
     objects = DicomObjects(
         asked.data, upload, started.id, started.model, options, limits=bounds.decode, strip_phi=bounds.strip_phi

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from app.service.results.facts import DrawnPicture, ImageFacts, ModelFacts, Prediction
+from app.service.results.facts import DrawnPicture, ModelFacts, Prediction, Result
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class ModelAudit:
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class AuditResult(Result):
     """Answer to `POST /v1/audits`. `timing_ms` has the keys queued, decode, audit, render.
 
     Attributes:
@@ -62,9 +61,4 @@ class AuditResult:
         models: it comes first.
     """
 
-    id: str
-    created: datetime
-    model: ModelFacts
-    image: ImageFacts
     models: tuple[ModelAudit, ...]
-    timing_ms: Mapping[str, float]

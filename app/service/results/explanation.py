@@ -10,11 +10,10 @@ from app.service.options import ExplainOptions
 from app.service.results.facts import (
     ClassProbability,
     DrawnPicture,
-    ImageFacts,
     InDistribution,
-    ModelFacts,
     Prediction,
     Region,
+    Result,
     SecondOpinion,
 )
 from app.service.results.margin import RobustnessMargin
@@ -144,7 +143,7 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
-class ExplainResult:
+class ExplainResult(Result):
     """Answer to `POST /v1/explanations`. `timing_ms` has the keys queued, decode, explain, render.
 
     Attributes:
@@ -160,15 +159,10 @@ class ExplainResult:
         stored: what became of each object that was to be stored in the archive; none where `store` was not given.
     """
 
-    id: str
-    created: datetime
-    model: ModelFacts
-    image: ImageFacts
     prediction: Prediction
     in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
     explanations: tuple[TargetExplanation, ...]
-    timing_ms: Mapping[str, float]
     original: DrawnPicture | None
     sheet: DrawnPicture | None
     arrays_npz: bytes | None

@@ -64,6 +64,17 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
+class Result:
+    """What every answer says of itself; `timing_ms` is milliseconds spent in each part of the work."""
+
+    id: str
+    created: datetime
+    model: ModelFacts
+    image: ImageFacts
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ClassProbability:
     """One class and its softmax probability."""
 
@@ -135,7 +146,7 @@ class DrawnPicture:
 
 
 @dataclass(frozen=True)
-class PredictResult:
+class PredictResult(Result):
     """Answer to `POST /v1/predictions`. `timing_ms` has the keys queued, decode, predict.
 
     Attributes:
@@ -143,11 +154,6 @@ class PredictResult:
         second_opinion: None where it was not asked for, or the model has no twin here.
     """
 
-    id: str
-    created: datetime
-    model: ModelFacts
-    image: ImageFacts
     prediction: Prediction
     in_distribution: InDistribution | None
     second_opinion: SecondOpinion | None
-    timing_ms: Mapping[str, float]

@@ -1,10 +1,8 @@
 """How much change a prediction withstands: measured, and promised."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from app.service.results.facts import ImageFacts, ModelFacts, Prediction
+from app.service.results.facts import Prediction, Result
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,9 @@ class RadiusCertificate:
 
 
 @dataclass(frozen=True)
-class MarginResult:
+class MarginResult(Result):
     """Answer to `POST /v1/margins`. `timing_ms` has the keys queued, decode, margin; certificate where it was made."""
 
-    id: str
-    created: datetime
-    model: ModelFacts
-    image: ImageFacts
     prediction: Prediction
     margin: RobustnessMargin
     certificate: RadiusCertificate | None
-    timing_ms: Mapping[str, float]
