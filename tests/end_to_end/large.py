@@ -13,9 +13,11 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.end_to_end.conftest import ROOT, free_port, server_process
+from tests.images.apart.files import grey_dicom
 from tests.web.serving import save_tiny
 
 SIDE = 10_000
@@ -25,6 +27,13 @@ WAYS: Mapping[str, Mapping[str, str]] = {
     "region": {"region": "2000,3000,4000,5000"},
     "tiles": {"tile": "3000"},
 }
+SMALL: Mapping[str, Mapping[str, str]] = {
+    "sheet": {"include": "sheet"},
+    "sweep": {"include": "sweep,film_strip,curve,animation", "sweep": "4", "picture_side": "1000"},
+    "counterfactual": {"include": "heatmap", "method": "counterfactual"},
+    "report": {"include": "heatmap", "picture_side": "1600"},
+}
+"""What is made of a large image, and is small."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,13 @@ class Server:
                 sizes, head = sizes + len(chunk), head if len(head) > 20_000 else head + chunk
         assert answer.status_code == 200, head[:1000]
         return {"bytes": sizes, "tiles": head.count(b'"perturbation_rms"') - 1}
+
+    def report(self, image: bytes, **options: str) -> int:
+        """The bytes of the report of an explanation, which the server has to keep for it."""
+        asked = {"targets": "predicted", "timeout_ms": "600000", **options}
+        address = f"{self.address}/v1/explanations"
+        answer = httpx.post(address, files={"image": image}, data=asked, timeout=600).raise_for_status().json()
+        return len(httpx.get(f"{address}/{answer['id']}/report.pdf", timeout=600).raise_for_status().content)
 
     def peak_bytes(self) -> int:
         """The most memory that the process, and its children, ever had (resident)."""
@@ -80,7 +96,7 @@ def large_server(folder: Path, models: Path | None = None, **others: str) -> Ite
         "THREADS": "1",
     }
     settings |= {"MAX_DECODE_SECONDS": "120", "MAX_UPLOAD_BYTES": "400000000"}
-    settings |= {"RESULT_TTL_SECONDS": "0", **others}  # what is kept has a bound of its own
+    settings |= {"RESULT_TTL_SECONDS": "0", **others}  # what is kept has a bound of its own, and would stay
     with server_process(folder / "log", port, **{f"AEX_{name}": value for name, value in settings.items()}) as process:
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 
@@ -96,27 +112,50 @@ def scan(name: str = "JPEG", **options: object) -> bytes:
     return file.getvalue()
 
 
+def deep_levels() -> NDArray[np.uint16]:
+    """Levels of 12 bits, as of a detector: darker and lighter places, with a little noise."""
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.uniform(500, 3500, (8, 8)).astype(np.float32)).resize((1000, 1000))
+    block = np.asarray(smooth) + rng.normal(0, 4, (1000, 1000))
+    return np.tile(block.clip(0, 4095).astype(np.uint16), (SIDE // 1000, SIDE // 1000))
+
+
+def deep_png() -> bytes:
+    """Those levels as a PNG of 16 bits."""
+    file = io.BytesIO()
+    Image.fromarray(16 * deep_levels()).save(file, "PNG", compress_level=3)
+    return file.getvalue()
+
+
 def main() -> None:
     """Of models of a folder, one of which is `cifar10`, or of a tiny one; by the back end that is named, or eager."""
     models = ROOT / sys.argv[1] if len(sys.argv) > 1 else None
     backend = sys.argv[2] if len(sys.argv) > 2 else "eager"
-    files = {
-        "JPEG": scan(),
-        "PNG": scan("PNG", compress_level=6),
-        "TIFF, deflated": scan("TIFF", compression="tiff_adobe_deflate"),
+    jpeg = scan()
+    heatmap = {"include": "heatmap"}  # of more noise, all pictures would be more than they may
+    large = {way: {"include": PICTURES, **options} for way, options in WAYS.items()}
+    files: Mapping[str, tuple[bytes, Mapping[str, Mapping[str, str]]]] = {
+        "JPEG": (jpeg, {**large, **SMALL}),
+        "PNG": (scan("PNG", compress_level=6), {way: {**heatmap, **options} for way, options in WAYS.items()}),
+        "TIFF, deflated": (scan("TIFF", compression="tiff_adobe_deflate"), {"whole": heatmap}),
+        "PNG, 16 bits": (deep_png(), {"whole": heatmap}),
+        "DICOM, 16 bits": (grey_dicom(deep_levels()), {"whole": heatmap}),
     }
-    for name, content in files.items():
-        for way, options in WAYS.items():
+    for name, (content, ways) in files.items():
+        for way, options in ways.items():
+            kept = {"RESULT_TTL_SECONDS": "60"} if way == "report" else {}
             with (
                 tempfile.TemporaryDirectory() as folder,
-                large_server(Path(folder), models, STEP_BACKEND=backend) as server,
+                large_server(Path(folder), models, STEP_BACKEND=backend, **kept) as server,
             ):
                 before = server.peak_bytes()
-                pictures = PICTURES if name == "JPEG" else "heatmap"  # of more noise, all would be more than they may
-                sent = server.explain(content, include=pictures, **options)["bytes"]
+                if way == "report":
+                    sent = server.report(content, **options)
+                else:
+                    sent = server.explain(content, **options)["bytes"]
                 print(  # noqa: T201
                     f"{name}, {len(content) / 1e6:.0f} MB, {way}: peak {server.peak_bytes() / 1e6:.0f} MB,"
-                    f" {before / 1e6:.0f} MB at start, answer {sent / 1e6:.0f} MB",
+                    f" {before / 1e6:.0f} MB at start, answer {sent / 1e6:.1f} MB",
                     flush=True,
                 )
 
